@@ -1,0 +1,1 @@
+"""hnuiseg: GTVp and GTVn on PET/CT or CT, with uncertainty. Research use only."""

@@ -1,0 +1,15 @@
+"""Model files: read, verify, write; the shipped weights and their cards."""
+
+from hnuiseg.models.catalogue import DEFAULT, load_model, shipped_models
+from hnuiseg.models.file import Card, ModelFile, ModelSettings, model_bytes, read_model
+
+__all__ = [
+    "DEFAULT",
+    "Card",
+    "ModelFile",
+    "ModelSettings",
+    "load_model",
+    "model_bytes",
+    "read_model",
+    "shipped_models",
+]

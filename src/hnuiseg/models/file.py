@@ -1,0 +1,107 @@
+"""`ModelFile`: a network's weights and all that is needed to use them rightly.
+
+On disk one safetensors file: tensors by name, and under the metadata key "hnuiseg" the card
+as JSON. Nothing in it is executable.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from hnuiseg.errors import ModelMismatch
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a person must know before using a model."""
+
+    name: str
+    recipe: str  # training method: "paper", "plus", "phantom"
+    scale: str  # "full", "mini", "compact"
+    summary: str
+    training_data: str
+    licence_of_training_data: str
+    command: str  # what produced the file
+    seed: int
+    figures: dict[str, float]  # measured on held-out cases, named with unit and cohort
+    limits: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """How images must be prepared and the network be built and run."""
+
+    network: str  # name in the networks registry
+    network_settings: dict[str, Any]
+    ct_scheme: str  # names in preprocessing
+    pet_scheme: str
+    working_spacing: tuple[float, float, float] | None  # z, y, x; mm; None keeps the CT's
+    window: tuple[int, int, int]  # z, y, x; voxels
+    dropout_rate: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFile:
+    """Card, settings and weights; `sha256` names the file as read or written."""
+
+    card: Card
+    settings: ModelSettings
+    weights: Mapping[str, Shaped[np.ndarray, "..."]]
+    sha256: str
+
+
+def read_model(path: Path) -> ModelFile:
+    """The model in a safetensors file; ModelMismatch where it is damaged or foreign."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    if not path.is_file():
+        raise ModelMismatch(
+            f"no model file at {path}",
+            "a name that `hnuiseg models` lists, or a .safetensors file of hnuiseg",
+            "run `hnuiseg models`",
+        )
+    content = path.read_bytes()
+    try:
+        weights = load(content)
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + length])
+        described = json.loads(header["__metadata__"]["hnuiseg"])
+        if described["format"] != FORMAT:
+            raise ModelMismatch(
+                f"{path.name} has model format {described['format']}",
+                f"format {FORMAT}",
+                "use the version of hnuiseg that wrote it",
+            )
+        card = Card(**described["card"])
+        settings = ModelSettings(**_tuples(described["settings"]))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ModelMismatch(
+            f"{path.name} is not a model of hnuiseg ({type(error).__name__})",
+            "a whole .safetensors file written by hnuiseg",
+            "copy the file again, or train a new one",
+        ) from error
+    return ModelFile(card, settings, weights, hashlib.sha256(content).hexdigest())
+
+
+def model_bytes(
+    card: Card, settings: ModelSettings, weights: Mapping[str, Shaped[np.ndarray, "..."]]
+) -> bytes:
+    """The file's content; the same arguments give the same bytes."""
+    from safetensors.numpy import save
+
+    described = {"format": FORMAT, "card": asdict(card), "settings": asdict(settings)}
+    ordered = {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}
+    return bytes(save(ordered, metadata={"hnuiseg": json.dumps(described, sort_keys=True)}))
+
+
+def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}

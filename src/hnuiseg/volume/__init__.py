@@ -1,0 +1,21 @@
+"""Images and where they lie: `Volume` = array + `Grid`."""
+
+from hnuiseg.volume.body import body_mask
+from hnuiseg.volume.components import components
+from hnuiseg.volume.grid import Grid, Triple
+from hnuiseg.volume.orient import Reorientation, standing
+from hnuiseg.volume.resample import covered, resample
+from hnuiseg.volume.volume import Unit, Volume
+
+__all__ = [
+    "Grid",
+    "Reorientation",
+    "Triple",
+    "Unit",
+    "Volume",
+    "body_mask",
+    "components",
+    "covered",
+    "resample",
+    "standing",
+]

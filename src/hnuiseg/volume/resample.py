@@ -1,0 +1,49 @@
+"""Values of one volume on the grid of another."""
+
+import numpy as np
+from jaxtyping import Bool, Shaped
+from scipy import ndimage
+
+from hnuiseg.volume.grid import Grid
+from hnuiseg.volume.volume import Volume
+
+
+def resample(volume: Volume, grid: Grid, *, order: int = 1, outside: float = 0.0) -> Volume:
+    """The volume's values at the voxel centres of `grid`.
+
+    `order` 1 is linear, 0 nearest (labels). Centres beyond the volume's outer voxel faces
+    get `outside`; between an outer face and the outermost centres the edge value holds.
+    """
+    if volume.grid.same_place(grid):
+        return Volume(volume.array, grid, volume.unit)
+    matrix, offset = grid.index_map(volume.grid)
+    source = volume.array
+    if order > 0 and source.dtype != np.float32:
+        source = source.astype(np.float32)
+    output = np.empty(grid.shape, dtype=source.dtype)
+    off_diagonal = matrix - np.diag(np.diag(matrix))
+    exact = np.diag(matrix) if np.abs(off_diagonal).max() < 1e-9 else matrix  # much faster
+    ndimage.affine_transform(
+        source, exact, offset, grid.shape, output, order=order, mode="nearest", prefilter=False
+    )
+    output[~covered(volume.grid, grid)] = outside
+    return Volume(output, grid, volume.unit)
+
+
+def covered(source: Grid, target: Grid) -> Bool[np.ndarray, "z y x"]:
+    """Which voxel centres of `target` lie within the outer voxel faces of `source`."""
+    matrix, offset = target.index_map(source)
+    inside = np.ones(target.shape, dtype=bool)
+    for axis in range(3):
+        position = offset[axis] + sum(
+            _along(np.arange(target.shape[k]) * matrix[axis, k], k) for k in range(3)
+        )
+        # 1e-6: a centre exactly on the outer face must not depend on rounding
+        inside &= (position >= -0.5 - 1e-6) & (position <= source.shape[axis] - 0.5 + 1e-6)
+    return inside
+
+
+def _along(values: Shaped[np.ndarray, " n"], axis: int) -> Shaped[np.ndarray, "z y x"]:
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    return values.reshape(shape)
