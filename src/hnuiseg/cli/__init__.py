@@ -1,1 +1,1 @@
-"""TODO."""
+"""One file a command, thin: parse, call, print."""

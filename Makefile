@@ -1,0 +1,47 @@
+# make demo   set up, make a phantom patient, segment it, compare with its truth
+# make test   set up, check style and types, run every test
+# make lint   style and types only
+# make bench  measure this machine; results in benchmarks/results
+#
+# HNUISEG_TORCH_INDEX: an index that has PyTorch's CPU build, where the usual one has not.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint bench
+
+# torch goes first and by itself: with other packages in the same call, pip may replace its build.
+.venv/.ready: constraints.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) "$$(grep '^torch==' constraints.txt)" \
+	    $${HNUISEG_TORCH_INDEX:+--extra-index-url "$$HNUISEG_TORCH_INDEX"}
+	$(PIP) -c constraints.txt -e .
+	touch $@
+
+# --no-deps: this judge asks for torchvision, which would bring another torch.
+.venv/.ready-for-tests: .venv/.ready
+	$(PIP) -c constraints.txt -e ".[dev,judges]"
+	$(PIP) --no-deps -c constraints.txt dynamic_network_architectures==0.4.4 timm==1.0.22
+	touch $@
+
+demo: .venv/.ready
+	rm -rf demo
+	$(BIN)/hnuiseg phantom --out demo/study --seed 1
+	$(BIN)/hnuiseg segment demo/study/patient-000 --out demo/result
+	$(BIN)/hnuiseg evaluate demo/result/labels.nii.gz demo/study/patient-000/truth.nii.gz
+	@echo
+	@echo "The study is in demo/study/patient-000, its truth beside it."
+	@echo "Every output is in demo/result: open demo/result/report.html first."
+
+test: lint
+	$(BIN)/pytest
+
+lint: .venv/.ready-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.ready
+	set -e; for script in $(sort $(wildcard benchmarks/*.py)); do $(BIN)/python $$script; done

@@ -1,0 +1,44 @@
+"""`hnuiseg models`: what can be asked for with --model."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from hnuiseg.models import ModelFile
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the cards as JSON on stdout.")
+def models(as_json: bool) -> None:
+    """List the shipped models and their cards.
+
+    Recipe, scale, hash, training data and its licence, figures, limits."""
+    from hnuiseg.models import read_model, shipped_models
+
+    found = [read_model(path) for path in shipped_models().values()]
+    if as_json:
+        cards = [{**asdict(model.card), "sha256": model.sha256} for model in found]
+        click.echo(json.dumps(cards, indent=2))
+        return
+    if not found:
+        click.echo("No model is shipped. Name a file with --model FILE.safetensors.")
+    for index, model in enumerate(found):
+        click.echo(_described(model, default=index == 0))
+
+
+def _described(model: "ModelFile", default: bool) -> str:
+    card = model.card
+    lines = {
+        "recipe": f"{card.recipe}, scale {card.scale}, seed {card.seed}",
+        "trained on": card.training_data,
+        "licence of that data": card.licence_of_training_data,
+        "made by": card.command,
+        "limits": card.limits,
+        "sha256": model.sha256,
+    }
+    figures = {f"  {name}": f"{value:.3f}" for name, value in card.figures.items()}
+    head = f"{card.name}{' (default)' if default else ''}: {card.summary}"
+    return "\n".join([head, *(f"  {key}: {value}" for key, value in {**lines, **figures}.items())])
