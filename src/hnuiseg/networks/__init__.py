@@ -1,1 +1,7 @@
-"""TODO."""
+"""Residual-encoder U-Net, stochastic dropout, and a registry by name."""
+
+from hnuiseg.networks.dropout import ChannelDropout, fixed_masks
+from hnuiseg.networks.registry import NETWORKS, build
+from hnuiseg.networks.unet import ResidualEncoderUNet
+
+__all__ = ["NETWORKS", "ChannelDropout", "ResidualEncoderUNet", "build", "fixed_masks"]

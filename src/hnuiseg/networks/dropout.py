@@ -1,0 +1,46 @@
+"""Dropout of whole channels that can be drawn once and held for a whole volume.
+
+Monte Carlo dropout (paper section 2.5) asks for one network per member: if each sliding
+window drew its own mask, neighbouring windows of one member would disagree at their seams.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class ChannelDropout(nn.Module):
+    """Zeroes channels: at random in training, by a held mask under `fixed_masks`, else none."""
+
+    def __init__(self, channels: int, rate: float) -> None:
+        super().__init__()
+        self.channels = channels
+        self.rate = rate
+        self.held: Tensor | None = None  # (1, channels, 1, 1, 1), 0 or 1 / (1 - rate)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features of shape (batch, channels, z, y, x), channels dropped or kept."""
+        if self.held is not None:
+            return features * self.held.to(features)
+        if self.rate == 0.0:
+            return features
+        return nn.functional.dropout3d(features, self.rate, self.training)
+
+
+@contextmanager
+def fixed_masks(network: nn.Module, rate: float, seed: int, member: int) -> Iterator[None]:
+    """Within: each dropout layer holds one mask, keyed by (seed, member, layer)."""
+    layers = [m for m in network.modules() if isinstance(m, ChannelDropout)]
+    for number, layer in enumerate(layers):
+        draw = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, member, number])))
+        kept = draw.random(layer.channels) >= rate
+        mask = torch.from_numpy((kept / (1.0 - rate)).astype(np.float32))
+        layer.held = mask.reshape(1, -1, 1, 1, 1)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.held = None

@@ -1,0 +1,34 @@
+"""Networks by name."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from hnuiseg.errors import ModelMismatch
+from hnuiseg.networks.unet import ResidualEncoderUNet
+
+
+def _full(**settings: Any) -> nn.Module:
+    """The paper's scale: 32 to 256 channels; blocks per level are our choice (docs/paper.md)."""
+    return ResidualEncoderUNet(widths=(32, 64, 128, 256), blocks=(1, 3, 4, 6), **settings)
+
+
+def _compact(**settings: Any) -> nn.Module:
+    """Small enough to train in under an hour and to run in minutes on two cores."""
+    return ResidualEncoderUNet(widths=(12, 24, 48, 96), blocks=(1, 2, 2, 2), **settings)
+
+
+NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
+    "resenc-full": _full,
+    "resenc-compact": _compact,
+}
+
+
+def build(name: str, settings: Mapping[str, Any] | None = None) -> nn.Module:
+    """A network by its registered name, with fresh weights; settings override its own."""
+    if name not in NETWORKS:
+        raise ModelMismatch(
+            f"no network is called {name!r}", ", ".join(NETWORKS), "use a model of this version"
+        )
+    return NETWORKS[name](**(settings or {}))

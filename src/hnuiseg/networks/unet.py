@@ -1,0 +1,166 @@
+"""Residual-encoder U-Net (paper section 2.1), after Isensee et al. 2024, arXiv:2404.09556.
+
+Parameter names and arithmetic are those of `dynamic_network_architectures`'
+`ResidualEncoderUNet`, so that its weights load here and give the same logits (a test).
+Instance normalisation is written as group normalisation with as many groups as channels: the
+same function and parameters, without a copy of channels-last features on CPUs.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from hnuiseg.networks.dropout import ChannelDropout
+
+NORM_EPS = 1e-5
+LEAK = 0.01
+
+
+class ConvNorm(nn.Module):
+    """Convolution, dropout of channels, normalisation and, where asked, a leaky ReLU."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        kernel: int = 3,
+        stride: int = 1,
+        bias: bool = True,
+        dropout: float | None = None,
+        active: bool = True,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(inputs, outputs, kernel, stride, (kernel - 1) // 2, bias=bias)
+        self.dropout = nn.Identity() if dropout is None else ChannelDropout(outputs, dropout)
+        self.norm = nn.GroupNorm(outputs, outputs, eps=NORM_EPS)
+        self.nonlin = nn.LeakyReLU(LEAK, inplace=True) if active else nn.Identity()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(batch, inputs, z, y, x) to (batch, outputs, z / stride, …)."""
+        result: Tensor = self.nonlin(self.norm(self.dropout(self.conv(features))))
+        return result
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions and a skip that pools before it projects (ResNet-D)."""
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int, dropout: float) -> None:
+        super().__init__()
+        self.conv1 = ConvNorm(inputs, outputs, stride=stride, dropout=dropout)
+        self.conv2 = ConvNorm(outputs, outputs, active=False)
+        self.nonlin2 = nn.LeakyReLU(LEAK, inplace=True)
+        skip: list[nn.Module] = []
+        if stride != 1:
+            skip.append(nn.AvgPool3d(stride, stride))
+        if inputs != outputs:
+            skip.append(ConvNorm(inputs, outputs, kernel=1, bias=False, active=False))
+        self.skip = nn.Sequential(*skip)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(batch, inputs, z, y, x) to (batch, outputs, z / stride, …)."""
+        result: Tensor = self.nonlin2(self.conv2(self.conv1(features)) + self.skip(features))
+        return result
+
+
+class _Stage(nn.Module):
+    """Residual blocks at one resolution; only the first one strides."""
+
+    def __init__(self, inputs: int, outputs: int, count: int, stride: int, dropout: float) -> None:
+        super().__init__()
+        first = ResidualBlock(inputs, outputs, stride=stride, dropout=dropout)
+        others = [
+            ResidualBlock(outputs, outputs, stride=1, dropout=dropout) for _ in range(count - 1)
+        ]
+        self.blocks = nn.Sequential(first, *others)
+
+    def forward(self, features: Tensor) -> Tensor:
+        result: Tensor = self.blocks(features)
+        return result
+
+
+class _Convs(nn.Module):
+    """Plain convolutions in a row, as in stem and decoder."""
+
+    def __init__(self, inputs: int, outputs: int, count: int, dropout: float) -> None:
+        super().__init__()
+        widths = [inputs, *[outputs] * count]
+        self.convs = nn.Sequential(*[ConvNorm(a, b, dropout=dropout) for a, b in pairwise(widths)])
+
+    def forward(self, features: Tensor) -> Tensor:
+        result: Tensor = self.convs(features)
+        return result
+
+
+class _Encoder(nn.Module):
+    def __init__(
+        self, inputs: int, widths: Sequence[int], blocks: Sequence[int], dropout: float
+    ) -> None:
+        super().__init__()
+        self.stem = _Convs(inputs, widths[0], 1, dropout)
+        before = [widths[0], *widths[:-1]]
+        self.stages = nn.Sequential(
+            *[
+                _Stage(a, b, count, 1 if level == 0 else 2, dropout)
+                for level, (a, b, count) in enumerate(zip(before, widths, blocks, strict=True))
+            ]
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        features = self.stem(images)
+        skips = []
+        for stage in self.stages:
+            features = stage(features)
+            skips.append(features)
+        return skips
+
+
+class _Decoder(nn.Module):
+    def __init__(self, widths: Sequence[int], outputs: int, convs: int, dropout: float) -> None:
+        super().__init__()
+        upwards = list(pairwise(reversed(widths)))
+        self.stages = nn.ModuleList([_Convs(2 * up, up, convs, dropout) for _, up in upwards])
+        self.transpconvs = nn.ModuleList(
+            [nn.ConvTranspose3d(below, up, 2, 2) for below, up in upwards]
+        )
+        # one head per resolution, as in the original: weights of deep supervision load too
+        self.seg_layers = nn.ModuleList([nn.Conv3d(up, outputs, 1) for _, up in upwards])
+
+    def forward(self, skips: list[Tensor]) -> list[Tensor]:
+        features = skips[-1]
+        found = []
+        for stage, transpose in zip(self.stages, self.transpconvs, strict=True):
+            found.append(features)
+            skip = skips[-len(found) - 1]
+            features = stage(torch.cat((transpose(features), skip), dim=1))
+        return [*found[1:], features]
+
+
+class ResidualEncoderUNet(nn.Module):
+    """Images and prompts (batch, inputs, z, y, x) to logits (batch, outputs, z, y, x).
+
+    Sides must be divisible by 2 ** (number of levels - 1). Dropout lies between convolution and
+    normalisation, at `dropout`, and is active in training or under `fixed_masks`.
+    """
+
+    def __init__(
+        self,
+        *,
+        inputs: int = 4,
+        outputs: int = 3,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        decoder_convs: int = 1,
+        dropout: float = 0.05,
+    ) -> None:
+        super().__init__()
+        self.encoder = _Encoder(inputs, widths, blocks, dropout)
+        self.decoder = _Decoder(widths, outputs, decoder_convs, dropout)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits at full resolution."""
+        features = self.decoder(self.encoder(images))[-1]
+        logits: Tensor = self.decoder.seg_layers[-1](features)
+        return logits

@@ -1,0 +1,119 @@
+"""The backbone: its own laws, and equality with its published original."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from hnuiseg.networks import ChannelDropout, ResidualEncoderUNet, build, fixed_masks
+
+
+def _original(widths: Sequence[int], blocks: Sequence[int]) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the original's dependencies warn on import
+        unet = pytest.importorskip(
+            "dynamic_network_architectures.architectures.unet",
+            reason="dynamic_network_architectures is not installed",
+        )
+    levels = len(widths)
+    original: nn.Module = unet.ResidualEncoderUNet(
+        input_channels=4,
+        n_stages=levels,
+        features_per_stage=list(widths),
+        conv_op=nn.Conv3d,
+        kernel_sizes=3,
+        strides=[1] + [2] * (levels - 1),
+        n_blocks_per_stage=list(blocks),
+        num_classes=3,
+        n_conv_per_stage_decoder=1,
+        conv_bias=True,
+        norm_op=nn.InstanceNorm3d,
+        norm_op_kwargs={"eps": 1e-5, "affine": True},
+        nonlin=nn.LeakyReLU,
+        nonlin_kwargs={"inplace": True},
+    )
+    return original
+
+
+def _scrambled(network: nn.Module, seed: int) -> None:
+    """Every parameter away from its tidy start, norms included: equal zeros prove nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.add_(0.2 * noise)
+
+
+@pytest.mark.parametrize(
+    ("widths", "blocks"), [((32, 64, 128, 256), (1, 3, 4, 6)), ((12, 24, 48, 96), (1, 2, 2, 2))]
+)
+def test_same_weights_give_the_logits_of_the_original(
+    widths: tuple[int, ...], blocks: tuple[int, ...]
+) -> None:
+    original = _original(widths, blocks)
+    _scrambled(original, 1)
+    ours = ResidualEncoderUNet(widths=widths, blocks=blocks)
+    renamed = {
+        name: value
+        for name, value in original.state_dict().items()
+        if not name.startswith("decoder.encoder.") and ".all_modules." not in name
+    }
+    ours.load_state_dict(renamed)  # strict: the very same names and shapes
+    images = torch.randn(1, 4, 16, 24, 32, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        expected = original.eval()(images)
+        found = ours.eval()(images)
+    # 1e-4 of the logits' own spread: float32 sums in another order
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.std()))
+
+
+def _tiny(**settings: Any) -> ResidualEncoderUNet:
+    torch.manual_seed(3)
+    return ResidualEncoderUNet(widths=(8, 16), blocks=(1, 1), **settings)
+
+
+def _logits(network: nn.Module, images: Tensor) -> Tensor:
+    with torch.no_grad():
+        result: Tensor = network(images)
+    return result
+
+
+def test_dropout_is_off_in_evaluation_and_held_under_fixed_masks() -> None:
+    network = _tiny(dropout=0.3).eval()
+    images = torch.randn(1, 4, 8, 8, 8, generator=torch.Generator().manual_seed(4))
+    plain = _logits(network, images)
+    with fixed_masks(network, 0.3, seed=5, member=1):
+        first, again = _logits(network, images), _logits(network, images)
+    with fixed_masks(network, 0.3, seed=5, member=2):
+        other = _logits(network, images)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, plain)
+    assert not torch.equal(first, other)
+    assert torch.equal(_logits(network, images), plain)
+
+
+def test_fixed_masks_drop_at_the_given_rate_and_keep_the_mean() -> None:
+    network = nn.Sequential(*[ChannelDropout(1000, 0.0) for _ in range(10)])
+    with fixed_masks(network, 0.05, seed=1, member=0):
+        held = torch.cat([m.held.ravel() for m in network if m.held is not None])  # type: ignore[operator]
+    dropped = float((held == 0).float().mean())
+    # 10,000 draws at 0.05: a standard deviation is 0.0022
+    assert abs(dropped - 0.05) < 4 * 0.0022
+    assert torch.allclose(held[held > 0], torch.tensor(1 / 0.95))
+    assert len({tuple(m.reshape(-1).tolist()) for m in held.reshape(10, -1)}) == 10
+
+
+def test_masks_are_released_when_a_member_fails() -> None:
+    network = _tiny()
+    with pytest.raises(KeyboardInterrupt), fixed_masks(network, 0.5, seed=1, member=0):
+        raise KeyboardInterrupt
+    assert all(m.held is None for m in network.modules() if isinstance(m, ChannelDropout))
+
+
+@pytest.mark.parametrize("name", ["resenc-full", "resenc-compact"])
+def test_registered_networks_take_four_channels_and_give_three(name: str) -> None:
+    network = build(name).eval()
+    assert _logits(network, torch.zeros(1, 4, 8, 16, 8)).shape == (1, 3, 8, 16, 8)
