@@ -1,5 +1,38 @@
 """Windows, stochastic members, uncertainty: a `Case` and a `ModelFile` to a `Prediction`."""
 
+from hnuiseg.inference.members import (
+    LARGEST_ANGLE,
+    NOISE_STD,
+    Flip,
+    Member,
+    Noise,
+    Rotation,
+    draw_members,
+)
+from hnuiseg.inference.predict import CHANNELS, PredictOptions, network_for, predict
 from hnuiseg.inference.prediction import CLASSES, Prediction
+from hnuiseg.inference.uncertainty import LEAST_VOTES, Accumulator, entropy, mutual_information
+from hnuiseg.inference.windows import gaussian_weight, predict_windows, window_starts
 
-__all__ = ["CLASSES", "Prediction"]
+__all__ = [
+    "CHANNELS",
+    "CLASSES",
+    "LARGEST_ANGLE",
+    "LEAST_VOTES",
+    "NOISE_STD",
+    "Accumulator",
+    "Flip",
+    "Member",
+    "Noise",
+    "PredictOptions",
+    "Prediction",
+    "Rotation",
+    "draw_members",
+    "entropy",
+    "gaussian_weight",
+    "mutual_information",
+    "network_for",
+    "predict",
+    "predict_windows",
+    "window_starts",
+]

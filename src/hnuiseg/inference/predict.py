@@ -1,0 +1,381 @@
+"""A `Case` and a `ModelFile` to a `Prediction`.
+
+The way: standing orientation → the model's spacing, where it names one → scaled images and
+two empty prompt channels → members, each through sliding windows → running sums → back to
+the CT's grid as stored. Nothing is cropped: the network answers for every voxel.
+
+Memory doesn't grow with the number of members. At the peak about 17 float32 values a voxel of
+the working grid live at once (21 with variance), whatever the number of members.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Shaped, UInt8
+from torch import Tensor, nn
+
+from hnuiseg.errors import ModelMismatch, WrongCall
+from hnuiseg.inference.members import NOISE_STD, draw_members
+from hnuiseg.inference.prediction import CLASSES, Prediction
+from hnuiseg.inference.uncertainty import Accumulator, entropy, mutual_information
+from hnuiseg.inference.windows import WindowAnswer, predict_windows
+from hnuiseg.models import ModelFile
+from hnuiseg.networks import build, fixed_masks
+from hnuiseg.preprocessing import bq_per_suv, ct_padding, images_for_network
+from hnuiseg.study import Case
+from hnuiseg.volume import Grid, Reorientation, Volume, resample
+
+CHANNELS = ("CT", "PET", "GTVp prompt", "GTVn prompt")  # of every network, in this order
+AIR_HU = -1000.0
+
+_MOST_MEMBERS = 1000  # far beyond use; votes are counted in 16 bits
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """How to run a model. The same options, threads and machine give the same bytes.
+
+    `device` "auto" takes a GPU where there is one. `precision` "bfloat16" runs the network's
+    layers in that type; softmax, blending and sums stay float32. Without `uncertainty` one
+    pass is made without dropout and transforms, and `members` is not used.
+    """
+
+    members: int = 10
+    seed: int = 0
+    uncertainty: bool = True
+    variance: bool = False
+    device: str = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    overlap: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.members <= _MOST_MEMBERS:
+            raise WrongCall(
+                f"{self.members} members",
+                f"1 to {_MOST_MEMBERS}, and at least 2 for any disagreement",
+                "ask for 10 or so, or for no uncertainty",
+            )
+        if self.seed < 0:
+            raise WrongCall(f"seed {self.seed}", "integers from 0", "name another seed")
+        if self.precision not in ("float32", "bfloat16"):
+            raise WrongCall(
+                f"precision {self.precision!r}", "float32 or bfloat16", "name one of these"
+            )
+
+
+def predict(
+    case: Case,
+    model: ModelFile,
+    options: PredictOptions = PredictOptions(),
+    progress: Progress | None = None,
+) -> Prediction:
+    """Labels, probabilities and uncertainty on the CT's grid, as the CT is stored.
+
+    `progress` hears the finished fraction and what is being done. WrongCall: a device that
+    isn't there or has too little memory. ModelMismatch: weights that don't fit their network,
+    or answers that are no probabilities of the three classes.
+
+    Where the model works at another spacing, mean probability and mean member entropy are
+    brought to the CT's grid linearly, and everything else follows from them there; votes are
+    the nearest voxel's. Beyond the outermost working voxels their values hold.
+    """
+    device = _device(options.device)
+    with _own_errors(device), _exact(device):
+        network = network_for(model, device)
+        turn = Reorientation.of(case.ct.grid)
+        standing = turn.grid(case.ct.grid)
+        spacing = model.settings.working_spacing
+        working = standing if spacing is None else standing.resized(spacing)
+        images, coverage = _images(case, model, turn, standing, working)
+        images, coverage = images.to(device), None if coverage is None else coverage.to(device)
+        run = _Run(model, network, options, images, coverage, working, progress)
+        sums = run.stochastic() if options.uncertainty else run.deterministic()
+        del images, coverage, run
+        return _on_the_ct(sums, working, standing, turn, case.ct.grid, options, model, device)
+
+
+def network_for(model: ModelFile, device: torch.device | str = "cpu") -> nn.Module:
+    """The model's network with its weights, in eval mode; weights are float32 from any type.
+
+    ModelMismatch where a name or a shape isn't the network's.
+    """
+    network = build(model.settings.network, model.settings.network_settings)
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in model.weights.items()}
+    wrong = sorted(name for name in expected | found if expected.get(name) != found.get(name))
+    if wrong:
+        name = wrong[0]
+        raise ModelMismatch(
+            f"{len(wrong)} weights of model {model.card.name} don't fit network "
+            f"{model.settings.network}, first {name}: {_shape(found, name)} in the file, "
+            f"{_shape(expected, name)} in the network",
+            "the network's own names and shapes",
+            "use the version of hnuiseg that wrote the model, or copy the file again",
+        )
+    weights = {}
+    for name, array in model.weights.items():
+        tensor = torch.from_numpy(np.array(array))
+        weights[name] = tensor.float() if tensor.is_floating_point() else tensor
+    network.load_state_dict(weights, strict=True)
+    return network.to(device).eval()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """One case on one device: what every member needs."""
+
+    model: ModelFile
+    network: nn.Module
+    options: PredictOptions
+    images: Float[Tensor, "4 z y x"]
+    coverage: Bool[Tensor, "z y x"] | None
+    grid: Grid
+    progress: Progress | None
+
+    def stochastic(self) -> Accumulator:
+        """Every member once."""
+        options, spacing = self.options, self.grid.spacing
+        sums = Accumulator(
+            self.grid.shape,
+            classes=len(CLASSES),
+            variance=options.variance,
+            device=self.images.device,
+        )
+        for member in draw_members(options.members, options.seed):
+            seen = member.apply(
+                self.images, spacing, coverage=self.coverage, padding=self._padding()
+            )
+            rate = self.model.settings.dropout_rate
+            with fixed_masks(self.network, rate, options.seed, member.index):
+                said = f"member {member.index + 1} of {options.members}"
+                probabilities = self._probabilities(seen, member.index, options.members, said)
+            del seen  # before the copies that undoing and adding make
+            probabilities, voted = member.undo(probabilities, spacing)
+            sums.add(probabilities, voted)
+            del probabilities, voted
+        return sums
+
+    def deterministic(self) -> Accumulator:
+        """The network as it is, dropout off."""
+        sums = Accumulator(self.grid.shape, classes=len(CLASSES), device=self.images.device)
+        sums.add(self._probabilities(self.images, 0, 1, "prediction"))
+        return sums
+
+    def _probabilities(
+        self, images: Float[Tensor, "4 z y x"], done: int, of: int, said: str
+    ) -> Float[Tensor, "3 z y x"]:
+        def heard(fraction: float) -> None:
+            if self.progress is not None:
+                self.progress((done + fraction) / of, said)
+
+        return predict_windows(
+            _answer(self.network, self.model, self.options.precision),
+            images,
+            self.model.settings.window,
+            self.options.overlap,
+            padding=self._padding(),
+            progress=heard,
+        )
+
+    def _padding(self) -> Float[Tensor, " c"]:
+        return torch.tensor([ct_padding(self.model.settings.ct_scheme), 0.0, 0.0, 0.0])
+
+
+def _answer(network: nn.Module, model: ModelFile, precision: str) -> WindowAnswer:
+    """The network with its softmax, checked: wrong weights must not pass for a prediction."""
+
+    def answer(windows: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b k z y x"]:
+        half = precision == "bfloat16"
+        with (
+            torch.inference_mode(),
+            torch.autocast(windows.device.type, torch.bfloat16, enabled=half),
+        ):
+            probabilities = torch.softmax(network(windows).float(), dim=1)
+        if probabilities.shape[1] != len(CLASSES) or not bool(torch.isfinite(probabilities).all()):
+            raise ModelMismatch(
+                f"model {model.card.name} gave {probabilities.shape[1]} classes or values that "
+                "aren't numbers",
+                f"finite probabilities of {len(CLASSES)} classes",
+                "use another model, or precision float32",
+            )
+        return probabilities
+
+    return answer
+
+
+def _images(
+    case: Case, model: ModelFile, turn: Reorientation, standing: Grid, working: Grid
+) -> tuple[Float[Tensor, "4 z y x"], Bool[Tensor, "z y x"] | None]:
+    """The network's input channels on the working grid, and which voxels the PET reaches."""
+    ct = resample(
+        Volume(turn.array(case.ct.array), standing, case.ct.unit), working, outside=AIR_HU
+    ).array
+    pet: Shaped[np.ndarray, "z y x"] | None = None
+    reached: Bool[np.ndarray, "z y x"] | None = None
+    factor = None
+    if case.pet is not None:
+        on_ct = case.pet.on_ct
+        pet = resample(Volume(turn.array(on_ct.array), standing, on_ct.unit), working).array
+        covered = Volume(turn.array(case.pet.coverage).view(np.uint8), standing, "label")
+        reached = resample(covered, working, order=0).array.view(bool)
+        factor = bq_per_suv(case.pet.suv)
+    images = torch.zeros((len(CHANNELS), *working.shape))
+    settings = model.settings
+    images[:2] = torch.from_numpy(
+        images_for_network(
+            ct, pet, reached, settings.ct_scheme, settings.pet_scheme, bq_per_suv=factor
+        )
+    )
+    return images, None if reached is None else torch.from_numpy(reached.copy())
+
+
+def _on_the_ct(
+    sums: Accumulator,
+    working: Grid,
+    standing: Grid,
+    turn: Reorientation,
+    stored: Grid,
+    options: PredictOptions,
+    model: ModelFile,
+    device: torch.device,
+) -> Prediction:
+    """What the sums say, on the CT's grid, axes in stored order."""
+
+    def placed(values: Tensor, order: int = 1) -> Shaped[np.ndarray, "z y x"]:
+        return _resampled(values.cpu().numpy(), working, standing, order)
+
+    def back(values: Shaped[np.ndarray, "z y x"]) -> Shaped[np.ndarray, "a b c"]:
+        return np.ascontiguousarray(turn.undo(values))
+
+    def backs(values: Float[np.ndarray, "3 z y x"]) -> Float[np.ndarray, "3 a b c"]:
+        result = np.empty((len(values), *stored.shape), dtype=np.float32)
+        for k, one in enumerate(values):
+            result[k] = turn.undo(one)
+        return result
+
+    probabilities = np.empty((len(CLASSES), *standing.shape), dtype=np.float32)
+    for k, mean in enumerate(sums.mean()):
+        probabilities[k] = placed(mean)
+    predictive = entropy(torch.from_numpy(probabilities))
+    shared = votes = variance = None
+    if options.uncertainty:
+        votes = placed(sums.votes, order=0)
+        own = torch.from_numpy(placed(sums.mean_entropy()).copy())
+        gained = mutual_information(predictive, own, torch.from_numpy(votes.copy()))
+        shared = back(gained.numpy())
+        votes = back(votes)
+        if options.variance:
+            spread = np.empty_like(probabilities)
+            for k, one in enumerate(sums.variance()):
+                spread[k] = placed(one)
+            variance = backs(spread)
+    return Prediction(
+        labels=back(_labels(probabilities)),
+        probabilities=backs(probabilities),
+        entropy=back(predictive.numpy()),
+        mutual_information=shared,
+        variance=variance,
+        votes=votes,
+        grid=stored,
+        members=options.members if options.uncertainty else 1,
+        seed=options.seed,
+        settings=_settings(working, options, model, device),
+    )
+
+
+def _resampled(
+    values: Shaped[np.ndarray, "z y x"], working: Grid, standing: Grid, order: int
+) -> Shaped[np.ndarray, "z y x"]:
+    """Working values on the CT's grid; the edge holds for the fraction of a voxel beyond it."""
+    if working.same_place(standing):
+        return values
+    z, y, x = working.shape
+    ringed = working.cropped((-1, -1, -1), (z + 2, y + 2, x + 2))
+    volume = Volume(np.pad(values, 1, mode="edge"), ringed, "1")
+    return resample(volume, standing, order=order).array
+
+
+def _labels(probabilities: Float[np.ndarray, "3 z y x"]) -> UInt8[np.ndarray, "z y x"]:
+    """The likeliest class; the first of equals."""
+    labels = np.empty(probabilities.shape[1:], dtype=np.uint8)
+    for z in range(len(labels)):  # argmax answers in 64 bits: a slice at a time
+        labels[z] = probabilities[:, z].argmax(axis=0)
+    return labels
+
+
+def _settings(
+    working: Grid, options: PredictOptions, model: ModelFile, device: torch.device
+) -> dict[str, str]:
+    """Provenance, in words and numbers for a report."""
+    spacing = " × ".join(f"{mm:.4g}" for mm in working.spacing)
+    named = "" if model.settings.working_spacing else ", the CT's own"
+    settings = {
+        "model": model.card.name,
+        "recipe": model.card.recipe,
+        "model sha256": model.sha256,
+        "network": model.settings.network,
+        "CT scheme": model.settings.ct_scheme,
+        "PET scheme": model.settings.pet_scheme,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "precision": options.precision,
+        "working spacing (z, y, x; mm)": f"{spacing}{named}",
+        "window (z, y, x; voxels)": " × ".join(str(n) for n in model.settings.window),
+        "window overlap": str(options.overlap),
+        "torch": torch.__version__,
+        "torch threads": str(torch.get_num_threads()),
+    }
+    if options.uncertainty:
+        settings["dropout rate"] = str(model.settings.dropout_rate)
+        settings["noise (SD, scaled units)"] = str(NOISE_STD)
+    return settings
+
+
+def _device(name: str) -> torch.device:
+    if name not in ("cpu", "cuda", "auto"):
+        raise WrongCall(f"device {name!r}", "cpu, cuda or auto", "name one of these")
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise WrongCall(
+            "device cuda, but PyTorch finds no GPU here",
+            "cuda only with a GPU, its driver and a PyTorch built for it",
+            "use --device cpu",
+        )
+    return torch.device("cpu" if name == "cpu" or not there else "cuda")
+
+
+@contextmanager
+def _own_errors(device: torch.device) -> Iterator[None]:
+    """A full GPU as an error with a remedy."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        total = torch.cuda.mem_get_info(device)[1] / 2**30
+        raise WrongCall(
+            f"the GPU's {math.floor(total)} GiB don't hold this study and model",
+            "a study that fits the GPU's free memory",
+            "use --device cpu, or free the GPU from other programs",
+        ) from error
+
+
+@contextmanager
+def _exact(device: torch.device) -> Iterator[None]:
+    """On a GPU: true float32 and the same algorithm every time, for this call only."""
+    with ExitStack() as stack:
+        if device.type == "cuda":
+            stack.enter_context(
+                torch.backends.cudnn.flags(
+                    enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+                )
+            )
+        yield
+
+
+def _shape(shapes: dict[str, tuple[int, ...]], name: str) -> str:
+    return str(shapes[name]) if name in shapes else "none"
