@@ -1,6 +1,41 @@
 """DICOM both ways: series to volumes, SUVbw, RTSTRUCT. Decides nothing about which series."""
 
+from hnuiseg.dicom.contours import fill_contours, plane_contours
+from hnuiseg.dicom.geometry import SeriesGeometry, series_geometry
+from hnuiseg.dicom.read_rtstruct import RtStruct, read_rtstruct
 from hnuiseg.dicom.reference import DicomReference, PatientStudy
+from hnuiseg.dicom.rtstruct import Structure, rtstruct, rtstruct_bytes
+from hnuiseg.dicom.scan import Scan, SeriesHeaders, Unread, scan_folder
+from hnuiseg.dicom.series import StoredSeries, read_series
 from hnuiseg.dicom.suv import SuvFactor
+from hnuiseg.dicom.write_series import (
+    NewSeries,
+    PetAcquisition,
+    write_ct_series,
+    write_pet_series,
+)
 
-__all__ = ["DicomReference", "PatientStudy", "SuvFactor"]
+__all__ = [
+    "DicomReference",
+    "NewSeries",
+    "PatientStudy",
+    "PetAcquisition",
+    "RtStruct",
+    "Scan",
+    "SeriesGeometry",
+    "SeriesHeaders",
+    "StoredSeries",
+    "Structure",
+    "SuvFactor",
+    "Unread",
+    "fill_contours",
+    "plane_contours",
+    "read_rtstruct",
+    "read_series",
+    "rtstruct",
+    "rtstruct_bytes",
+    "scan_folder",
+    "series_geometry",
+    "write_ct_series",
+    "write_pet_series",
+]
