@@ -13,13 +13,14 @@ def resample(volume: Volume, grid: Grid, *, order: int = 1, outside: float = 0.0
 
     `order` 1 is linear, 0 nearest (labels). Centres beyond the volume's outer voxel faces
     get `outside`; between an outer face and the outermost centres the edge value holds.
+    Linear values are float32, nearest ones keep their type.
     """
-    if volume.grid.same_place(grid):
-        return Volume(volume.array, grid, volume.unit)
-    matrix, offset = grid.index_map(volume.grid)
     source = volume.array
     if order > 0 and source.dtype != np.float32:
         source = source.astype(np.float32)
+    if volume.grid.same_place(grid):
+        return Volume(source, grid, volume.unit)
+    matrix, offset = grid.index_map(volume.grid)
     output = np.empty(grid.shape, dtype=source.dtype)
     off_diagonal = matrix - np.diag(np.diag(matrix))
     exact = np.diag(matrix) if np.abs(off_diagonal).max() < 1e-9 else matrix  # much faster
@@ -35,8 +36,11 @@ def covered(source: Grid, target: Grid) -> Bool[np.ndarray, "z y x"]:
     matrix, offset = target.index_map(source)
     inside = np.ones(target.shape, dtype=bool)
     for axis in range(3):
+        # only axes that matter: for parallel grids this is a line, not a volume
         position = offset[axis] + sum(
-            _along(np.arange(target.shape[k]) * matrix[axis, k], k) for k in range(3)
+            _along(np.arange(target.shape[k]) * matrix[axis, k], k)
+            for k in range(3)
+            if abs(matrix[axis, k]) * target.shape[k] > 1e-9
         )
         # 1e-6: a centre exactly on the outer face must not depend on rounding
         inside &= (position >= -0.5 - 1e-6) & (position <= source.shape[axis] - 0.5 + 1e-6)
