@@ -1,0 +1,100 @@
+"""Attributes of a header as plain values: absent is None or empty, unreadable is refused."""
+
+import math
+import struct
+from collections.abc import Sequence
+
+import pydicom
+from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.tag import Tag
+
+from hnuiseg.errors import InputRefused
+
+# What pydicom's conversion of a damaged element was seen to raise.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    ArithmeticError,
+    NotImplementedError,
+    struct.error,
+    EOFError,
+    OSError,
+)
+
+
+def named(keyword: str) -> str:
+    """An attribute as people look it up: "Patient's Weight (0010,1030)"."""
+    tag = Tag(tag_for_keyword(keyword) or 0)
+    return f"{dictionary_description(tag)} ({tag.group:04X},{tag.element:04X})"
+
+
+def words(header: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
+    """Every value of an attribute as trimmed text; empty when absent or empty."""
+    try:
+        value = header.get(keyword)
+    except UNREADABLE:
+        raise _unreadable(keyword) from None
+    return plain(value)
+
+
+def plain(value: object) -> tuple[str, ...]:
+    """Any element's value as trimmed texts; bytes are what an unknown VR (UN) leaves."""
+    if value is None:
+        return ()
+    if isinstance(value, bytes):
+        value = value.decode("latin-1").split("\\")
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        value = [value]
+    return tuple(str(v).strip(" \0") for v in value)
+
+
+def text(header: pydicom.Dataset, keyword: str) -> str:
+    """The value as trimmed text; several values are joined by a backslash, as in the file."""
+    return "\\".join(words(header, keyword))
+
+
+def numbers(header: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """`count` finite numbers, or None when absent or empty; anything else is refused."""
+    found = tuple(w for w in words(header, keyword) if w)
+    if not found:
+        return None
+    try:
+        values = tuple(float(w) for w in found)
+    except ValueError:
+        raise _unreadable(keyword) from None
+    if len(values) != count or not all(math.isfinite(v) for v in values):
+        raise InputRefused(
+            f"{named(keyword)} with {len(values)} values, not all of them finite"
+            if len(values) == count
+            else f"{named(keyword)} with {len(values)} values",
+            f"{count} finite number{'s' if count > 1 else ''}",
+            "export the series again",
+        )
+    return values
+
+
+def number(header: pydicom.Dataset, keyword: str) -> float | None:
+    """One finite number, or None when absent or empty."""
+    values = numbers(header, keyword, 1)
+    return None if values is None else values[0]
+
+
+def same_in_all(headers: Sequence[pydicom.Dataset], keyword: str) -> str:
+    """The text that every header agrees on; refused when they differ."""
+    found = {text(h, keyword) for h in headers}
+    if len(found) > 1:
+        listed = ", ".join(repr(f) for f in sorted(found)[:3])
+        raise InputRefused(
+            f"{named(keyword)} differs between the slices of a series: {listed}",
+            "one value in a series",
+            "export the series again, or leave it out",
+        )
+    return found.pop()
+
+
+def _unreadable(keyword: str) -> InputRefused:
+    return InputRefused(
+        f"{named(keyword)} can't be read", "a value of its type", "export the series again"
+    )

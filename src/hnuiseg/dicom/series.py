@@ -1,0 +1,190 @@
+"""The pixels of a series: values after rescale on one grid."""
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from jaxtyping import Float, Shaped
+from pydicom import config
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import ImplicitVRLittleEndian
+
+from hnuiseg.dicom.attributes import UNREADABLE, named, number, text
+from hnuiseg.dicom.geometry import series_geometry
+from hnuiseg.dicom.reference import DicomReference, PatientStudy
+from hnuiseg.dicom.scan import SeriesHeaders
+from hnuiseg.errors import InputRefused
+from hnuiseg.volume import Grid
+
+_COPY = "copy or export the series again"
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays have no one truth value
+class StoredSeries:
+    """A series as it is stored: each slice's values after its own rescale."""
+
+    array: Float[np.ndarray, "z y x"]  # float32; HU, Bq/ml or whatever the series stores
+    grid: Grid
+    headers: tuple[pydicom.Dataset, ...]  # in the order of the first axis
+    reference: DicomReference
+    notes: tuple[str, ...]
+
+
+def read_series(
+    series: SeriesHeaders, progress: Callable[[int, int], None] | None = None
+) -> StoredSeries:
+    """All slices of a series as stored value · slope + intercept, in slice order.
+
+    Computed in float64, kept as float32: what ITK's values are as float32. `progress` is
+    called with slices done and slices in all.
+
+    Raises InputRefused for what `series_geometry` refuses, and for pixel data that are
+    missing, cut short, not decodable or not finite.
+    """
+    geometry = series_geometry(series)
+    array = np.empty(geometry.grid.shape, dtype=np.float32)
+    for done, index in enumerate(geometry.order):
+        array[done] = _slice(series.paths[index], series.headers[index], array.shape[1:])
+        if progress is not None:
+            progress(done + 1, len(geometry.order))
+    headers = tuple(series.headers[i] for i in geometry.order)
+    return StoredSeries(array, geometry.grid, headers, _reference(headers), geometry.notes)
+
+
+def _slice(path: Path, header: pydicom.Dataset, shape: tuple[int, ...]) -> Float[np.ndarray, "y x"]:
+    name = path.name
+    slope, intercept = _rescale(header, name)
+    stored = _stored(path, header)
+    if stored.shape != shape:
+        raise InputRefused(
+            f"{name} holds an image of shape {stored.shape}",
+            f"one grey value a pixel, {shape[0]} × {shape[1]}",
+            "export the series again",
+        )
+    with np.errstate(over="ignore"):
+        values = (stored.astype(np.float64) * slope + intercept).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise InputRefused(
+            f"{name} has values that are not finite after rescale",
+            "finite numbers",
+            "export the series again",
+        )
+    return values
+
+
+def _rescale(header: pydicom.Dataset, name: str) -> tuple[float, float]:
+    """Slope and intercept; MR images have none, CT and PET must (PS3.3 C.8.2.1, C.8.9.4)."""
+    slope, intercept = number(header, "RescaleSlope"), number(header, "RescaleIntercept")
+    if text(header, "Modality") == "MR":
+        slope = 1.0 if slope is None else slope
+        intercept = 0.0 if intercept is None else intercept
+    for keyword, value in (("RescaleSlope", slope), ("RescaleIntercept", intercept)):
+        if value is None:
+            raise InputRefused(
+                f"{name} has no {named(keyword)}",
+                "rescale values in every slice of CT and PET",
+                "export the series again",
+            )
+    assert slope is not None
+    assert intercept is not None
+    if slope == 0:
+        raise InputRefused(
+            f"{name} has {named('RescaleSlope')} 0", "a slope other than 0", "export it again"
+        )
+    return slope, intercept
+
+
+def _stored(path: Path, header: pydicom.Dataset) -> Shaped[np.ndarray, "y x"]:
+    """Stored values of one file, signed or unsigned as Pixel Representation says."""
+    try:
+        with config.disable_value_validation(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # overlong text and padding; lengths are checked here
+            whole = pydicom.dcmread(path, force=True)  # the scan knows that it is DICOM
+            _complete(whole, path.name)
+            pixels = whole.pixel_array
+    except (InvalidDicomError, RuntimeError, *UNREADABLE) as error:
+        raise InputRefused(
+            f"the pixels of {path.name} can't be decoded, as {_syntax(header)}: "
+            f"{_first_line(error)}",
+            "whole files in an uncompressed, RLE, JPEG, JPEG-LS or JPEG 2000 syntax",
+            _COPY,
+        ) from error
+    if text(whole, "SOPInstanceUID") != text(header, "SOPInstanceUID"):
+        raise InputRefused(
+            f"{path.name} changed while it was read", "files that stay as they are", "try again"
+        )
+    return _in_stored_bits(pixels, header)
+
+
+def _complete(whole: pydicom.Dataset, name: str) -> None:
+    """Refuse an image without pixels, or with fewer than its header says."""
+    if "PixelData" not in whole:  # compressed pixels that end early are gone altogether
+        raise InputRefused(
+            f"{name} has no pixel data, or is cut short",
+            "images with the whole of Pixel Data (7FE0,0010)",
+            _COPY,
+        )
+    if whole.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian).is_compressed:
+        return  # the decoder knows
+    bits = (number(whole, k) or 0 for k in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"))
+    expected, found = int(math.prod(bits)) // 8, len(whole.PixelData)
+    if found < expected:
+        raise InputRefused(
+            f"{name} is cut short: {found} of {expected} bytes of pixel data",
+            "images with the whole of Pixel Data (7FE0,0010)",
+            _COPY,
+        )
+
+
+def _in_stored_bits(
+    pixels: Shaped[np.ndarray, "..."], header: pydicom.Dataset
+) -> Shaped[np.ndarray, "..."]:
+    """Without what old scanners keep above Bits Stored (overlays, padding), as GDCM does."""
+    unused = pixels.dtype.itemsize * 8 - int(number(header, "BitsStored") or 0)
+    if not 0 < unused < pixels.dtype.itemsize * 8 or pixels.dtype.kind not in "iu":
+        return pixels
+    return (pixels << unused) >> unused  # on signed values this spreads the sign bit
+
+
+def _syntax(header: pydicom.Dataset) -> str:
+    meta = getattr(header, "file_meta", None)
+    uid = None if meta is None else meta.get("TransferSyntaxUID")
+    return "an unnamed transfer syntax" if uid is None else str(uid.name)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:160] if lines else type(error).__name__
+
+
+def _reference(headers: tuple[pydicom.Dataset, ...]) -> DicomReference:
+    first = headers[0]
+    patient = PatientStudy(
+        patient_name=text(first, "PatientName"),
+        patient_id=text(first, "PatientID"),
+        patient_birth_date=text(first, "PatientBirthDate"),
+        patient_sex=text(first, "PatientSex"),
+        study_instance_uid=text(first, "StudyInstanceUID"),
+        study_date=text(first, "StudyDate"),
+        study_time=text(first, "StudyTime"),
+        study_id=text(first, "StudyID"),
+        accession_number=text(first, "AccessionNumber"),
+        referring_physician=text(first, "ReferringPhysicianName"),
+    )
+    positions = []
+    for header in headers:
+        x, y, z = (float(v) for v in header.ImagePositionPatient)
+        positions.append((x, y, z))
+    return DicomReference(
+        patient=patient,
+        series_instance_uid=text(first, "SeriesInstanceUID"),
+        sop_class_uid=text(first, "SOPClassUID"),
+        sop_instance_uids=tuple(text(h, "SOPInstanceUID") for h in headers),
+        image_positions_mm=tuple(positions),
+        frame_of_reference=text(first, "FrameOfReferenceUID"),
+        position_reference_indicator=text(first, "PositionReferenceIndicator"),
+    )
