@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from evaluation.masks import Pair, pairs
 from hnuiseg.errors import WrongCall
 from hnuiseg.evaluation import Overlap, dice, dsc_agg
+from metric_masks import Pair, pairs
 
 
 def test_two_of_three_and_two_of_two_shared() -> None:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import Bool
 
-from evaluation.masks import Pair, pairs, spacings
 from hnuiseg.errors import WrongCall
 from hnuiseg.evaluation import SurfaceDistances, surface_voxels
 from hnuiseg.volume import Triple
+from metric_masks import Pair, pairs, spacings
 
 MEASURES: list[Callable[[SurfaceDistances], float]] = [
     SurfaceDistances.nsd,
@@ -22,6 +22,7 @@ MEASURES: list[Callable[[SurfaceDistances], float]] = [
     SurfaceDistances.hausdorff_95,
 ]
 ONE_MM: Triple = (1.0, 1.0, 1.0)
+FULL = np.ones((2, 2, 2), dtype=bool)
 
 
 def _values(pair: Pair, spacing: Triple) -> list[float]:
@@ -98,8 +99,9 @@ def test_a_distance_of_the_tolerance_is_within_it_as_float32_too(exact: bool) ->
 
 
 def test_elements_of_one_voxel_are_eight_cut_corners() -> None:
-    distances = SurfaceDistances.between(*[_voxel((3, 3, 3), (1, 1, 1))] * 2, (3.0, 2.0, 1.0))
-    # an octahedron with half axes of half a spacing: each face |(1, 1.5, 3)| / 2 · … by cross product
+    voxel = _voxel((3, 3, 3), (1, 1, 1))
+    distances = SurfaceDistances.between(voxel, voxel, (3.0, 2.0, 1.0))
+    # an octahedron whose half axes are half a spacing; one of its faces by cross product
     a, b = np.array([-1.5, 1.0, 0.0]), np.array([-1.5, 0.0, 0.5])
     face = 0.5 * float(np.linalg.norm(np.cross(a, b)))
     assert distances.truth_element_mm2 == pytest.approx([face] * 8)
@@ -198,12 +200,12 @@ def test_distances_are_those_of_every_pair_of_voxels(pair: Pair, spacing: Triple
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 0.0), (1.0, -1.0, 1.0), (math.nan, 1.0, 1.0)])
 def test_a_spacing_that_is_none_is_refused(spacing: Triple) -> None:
     with pytest.raises(WrongCall, match="positive"):
-        SurfaceDistances.between(*[np.ones((2, 2, 2), dtype=bool)] * 2, spacing)
+        SurfaceDistances.between(FULL, FULL, spacing)
 
 
 @pytest.mark.parametrize("tolerance", [-0.1, math.nan, math.inf])
 def test_a_tolerance_that_is_none_is_refused(tolerance: float) -> None:
-    distances = SurfaceDistances.between(*[np.ones((2, 2, 2), dtype=bool)] * 2, ONE_MM)
+    distances = SurfaceDistances.between(FULL, FULL, ONE_MM)
     with pytest.raises(WrongCall, match="tolerance"):
         distances.nsd(tolerance)
     with pytest.raises(WrongCall, match="tolerance"):
