@@ -94,6 +94,29 @@ def same_in_all(headers: Sequence[pydicom.Dataset], keyword: str) -> str:
     return found.pop()
 
 
+def private_values(
+    header: pydicom.Dataset, group: int, element: int, creator: str, maker: str
+) -> tuple[str, ...]:
+    """Trimmed texts of a private element, found by its creator; empty where there is none.
+
+    Some anonymisers drop the creator but keep the element: then it is taken from block 10
+    if the manufacturer's name begins with `maker` and nobody has reserved that block.
+    """
+    for block in range(0x10, 0x100):
+        if (group, block) in header and plain(header[group, block].value) == (creator,):
+            tag = (group, block << 8 | element)
+            return tuple(w for w in plain(header[tag].value) if w) if tag in header else ()
+    orphan = (group, 0x1000 | element)
+    if is_made_by(header, maker) and (group, 0x0010) not in header and orphan in header:
+        return tuple(w for w in plain(header[orphan].value) if w)
+    return ()
+
+
+def is_made_by(header: pydicom.Dataset, maker: str) -> bool:
+    """Whether the first word of Manufacturer (0008,0070) is `maker`, in any case."""
+    return text(header, "Manufacturer").upper().split()[:1] == [maker.upper()]
+
+
 def _unreadable(keyword: str) -> InputRefused:
     return InputRefused(
         f"{named(keyword)} can't be read", "a value of its type", "export the series again"

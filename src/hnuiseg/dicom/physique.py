@@ -1,0 +1,37 @@
+"""What other kinds of SUV divide by: lean mass, ideal weight and surface of the body.
+
+Source: IBSI, "Standardizing SUV computation".
+"""
+
+from collections.abc import Callable
+
+Formula = Callable[[float, float], float]  # of weight in kg and height in cm
+
+# SUV Type (0054,1006) → kg for men, kg for women
+MASSES_KG: dict[str, tuple[Formula, Formula]] = {
+    "LBM": (
+        lambda w, h: 1.10 * w - 120.0 * (w / h) ** 2,
+        lambda w, h: 1.07 * w - 148.0 * (w / h) ** 2,
+    ),
+    "LBMJAMES128": (
+        lambda w, h: 1.10 * w - 128.0 * (w / h) ** 2,
+        lambda w, h: 1.07 * w - 148.0 * (w / h) ** 2,
+    ),
+    "LBMJANMA": (
+        lambda w, h: 9270.0 * w / (6680.0 + 216.0 * w / (h / 100.0) ** 2),
+        lambda w, h: 9270.0 * w / (8780.0 + 244.0 * w / (h / 100.0) ** 2),
+    ),
+    "IBW": (
+        lambda _, h: 48.0 + 1.06 * (h - 152.0),
+        lambda _, h: 45.5 + 0.91 * (h - 152.0),
+    ),
+}
+
+
+def surface_cm2(weight_kg: float, height_cm: float) -> float:
+    """Surface of the body by Du Bois and Du Bois.
+
+    >>> round(surface_cm2(70.0, 175.0))
+    18481
+    """
+    return 1e4 * 0.007184 * height_cm**0.725 * weight_kg**0.425
