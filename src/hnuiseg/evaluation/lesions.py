@@ -41,7 +41,14 @@ def detect(
     it touches. By IoU > 0.30 (HECKTOR 2025) the two outlines must agree, which touching nodes,
     drawn apart by nobody, can fail: read both. Lesions of any size count, also under 0.1 ml.
     """
-    matches = pairwise_iou(prediction, truth) > (0.0 if criterion == "any overlap" else 0.30)
+    return by_criterion(pairwise_iou(prediction, truth), criterion)
+
+
+def by_criterion(
+    iou: Float[np.ndarray, "truths predictions"], criterion: Criterion
+) -> LesionDetection:
+    """The counts that a table of `pairwise_iou` gives by one criterion."""
+    matches = iou > (0.0 if criterion == "any overlap" else 0.30)
     found = int(np.count_nonzero(matches.any(axis=1)))
     used = int(np.count_nonzero(matches.any(axis=0)))
     return LesionDetection(found, matches.shape[0] - found, matches.shape[1] - used, criterion)
@@ -57,11 +64,15 @@ def pairwise_iou(
     require_one_shape(prediction, truth)
     true, true_count = components(truth)
     predicted, predicted_count = components(prediction)
-    pairs = true.astype(np.int64) * (predicted_count + 1) + predicted
-    size = (true_count + 1) * (predicted_count + 1)
-    shared = np.bincount(pairs.ravel(), minlength=size).reshape(true_count + 1, -1)
-    joint = shared.sum(axis=1)[1:, None] + shared.sum(axis=0)[None, 1:] - shared[1:, 1:]
-    return np.asarray(shared[1:, 1:] / joint, dtype=np.float64)
+    both = prediction & truth
+    # the product may pass int32 where noise makes many lesions
+    pairs = (true[both].astype(np.int64) - 1) * predicted_count + (predicted[both] - 1)
+    shared = np.bincount(pairs, minlength=true_count * predicted_count)
+    shared = shared.reshape(true_count, predicted_count)
+    true_sizes = np.bincount(true[truth], minlength=true_count + 1)[1:]
+    predicted_sizes = np.bincount(predicted[prediction], minlength=predicted_count + 1)[1:]
+    joint = true_sizes[:, None] + predicted_sizes[None, :] - shared
+    return np.asarray(shared / joint, dtype=np.float64)
 
 
 def pooled(detections: Iterable[LesionDetection], criterion: Criterion) -> LesionDetection:

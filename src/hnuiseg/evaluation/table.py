@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from hnuiseg.errors import InputRefused
-from hnuiseg.evaluation.lesions import LesionDetection, detect, pooled
+from hnuiseg.evaluation.lesions import LesionDetection, by_criterion, pairwise_iou, pooled
 from hnuiseg.evaluation.overlap import Overlap, dsc_agg
 from hnuiseg.evaluation.surface import SurfaceDistances, joint_box
 from hnuiseg.volume import Volume, covered, resample
@@ -228,6 +228,7 @@ def _class(
     predicted, true = predicted[box], true[box]
     overlap = Overlap.of(predicted, true, on.grid.voxel_ml)
     distances = SurfaceDistances.between(predicted, true, on.grid.spacing)
+    iou = pairwise_iou(predicted, true)
     return ClassEvaluation(
         name=name,
         state=_state(bool(predicted.any()), bool(true.any())),
@@ -239,8 +240,8 @@ def _class(
         prediction_ml=overlap.prediction_ml,
         truth_ml=overlap.truth_ml,
         intersection_ml=overlap.intersection_ml,
-        lesions_by_overlap=detect(predicted, true, "any overlap"),
-        lesions_by_iou=detect(predicted, true, "IoU > 0.30"),
+        lesions_by_overlap=by_criterion(iou, "any overlap"),
+        lesions_by_iou=by_criterion(iou, "IoU > 0.30"),
     )
 
 
