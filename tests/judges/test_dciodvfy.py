@@ -1,0 +1,58 @@
+"""dciodvfy finds no error in what we write."""
+
+import subprocess
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hnuiseg.dicom import NewSeries, PetAcquisition, write_ct_series, write_pet_series
+from hnuiseg.volume import Grid, Volume
+from needs import program
+from pretend import FRAME, PATIENT, contours_file, new_ct, reference
+
+GRID = Grid.axial((3, 6, 5), (3.0, 0.9765625, 0.9765625), (-250.0, -250.0, -1000.5), FRAME)
+# Type 2C on a body part that isn't known here: absent it is an error, empty a warning.
+ABOUT_LATERALITY = "attribute <Laterality>"
+
+
+def lines(path: Path) -> list[str]:
+    """What the judge says, without the name of the object."""
+    said = subprocess.run(
+        [program("dciodvfy"), str(path)], capture_output=True, text=True, check=False
+    )
+    return [line for line in said.stderr.splitlines() if line.startswith(("Error", "Warning"))]
+
+
+def test_ct(tmp_path: Path) -> None:
+    ct = Volume(np.zeros(GRID.shape, dtype=np.int16), GRID, "HU")
+    for path in write_ct_series(ct, tmp_path, new_ct()):
+        assert [line for line in lines(path) if not line.endswith(ABOUT_LATERALITY)] == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_pet(tmp_path: Path, known: bool) -> None:
+    acquisition = PetAcquisition(
+        weight_kg=70.0,
+        height_m=1.7,
+        dose_bq=350e6,
+        half_life_s=6586.2,
+        injection_time=datetime(2026, 1, 2, 9),
+        series_time=datetime(2026, 1, 2, 10),
+        frame_duration_s=120.0,
+    )
+    if not known:
+        acquisition = replace(acquisition, weight_kg=None, height_m=None, half_life_s=4062.6)
+    pet = Volume(np.random.default_rng(0).random(GRID.shape) * 1e4, GRID, "Bq/ml")
+    new = NewSeries(PATIENT, "1.2.826.0.1.3680043.8.498.4", 3, "PET", FRAME, "a test")
+    for path in write_pet_series(pet, tmp_path, new, acquisition):
+        assert [line for line in lines(path) if not line.endswith(ABOUT_LATERALITY)] == []
+
+
+def test_rtstruct_is_passed_in_silence(tmp_path: Path) -> None:
+    mask = np.random.default_rng(0).random(GRID.shape) < 0.7
+    path = tmp_path / "rtstruct.dcm"
+    path.write_bytes(contours_file(GRID, reference(GRID), GTVp=mask, GTVn=~mask))
+    assert lines(path) == []

@@ -1,0 +1,75 @@
+"""Law 7: mask to RTSTRUCT and back is the identity, for any mask and any orientation."""
+
+from io import BytesIO
+from itertools import permutations, product
+
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from jaxtyping import Bool, Float
+
+from hnuiseg.dicom import read_rtstruct
+from hnuiseg.errors import OutputFailed
+from hnuiseg.volume import Grid
+from pretend import FRAME, contours_file, reference
+
+masks = arrays(bool, array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=7))
+ORIENTATIONS = [
+    np.eye(3)[list(axes)] * np.array(signs)[:, None]
+    for axes in permutations(range(3))
+    for signs in product((1.0, -1.0), repeat=3)
+]
+
+
+def back(grid: Grid, drawn: Bool[np.ndarray, "z y x"]) -> Bool[np.ndarray, "z y x"]:
+    written = contours_file(grid, reference(grid), GTVp=drawn)
+    found = read_rtstruct(pydicom.dcmread(BytesIO(written)), grid)
+    assert found.notes == ()
+    assert list(found.masks) == ["GTVp"]
+    return found.masks["GTVp"]
+
+
+def grid_of(
+    shape: tuple[int, ...], direction: Float[np.ndarray, "3 3"], spacing: tuple[float, ...]
+) -> Grid:
+    z, y, x = shape
+    origin = np.array([-249.51171875, 1024.123456, -1283.7])
+    return Grid.from_steps((z, y, x), direction * np.array(spacing)[:, None], origin, FRAME)
+
+
+@settings(max_examples=150)
+@given(
+    masks,
+    st.tuples(st.floats(0.5, 6.0), st.floats(0.1, 5.0), st.floats(0.1, 5.0)),
+)
+def test_any_mask_on_an_axial_grid(
+    drawn: Bool[np.ndarray, "z y x"], spacing: tuple[float, float, float]
+) -> None:
+    assume(drawn.any())
+    grid = grid_of(drawn.shape, np.eye(3)[::-1], spacing)
+    assert np.array_equal(back(grid, drawn), drawn)
+
+
+@pytest.mark.parametrize("direction", ORIENTATIONS)
+def test_any_of_the_48_orientations(direction: Float[np.ndarray, "3 3"]) -> None:
+    drawn = np.random.default_rng(7).random((3, 6, 5)) < 0.6
+    grid = grid_of(drawn.shape, direction, (3.0, 0.9765625, 1.17))
+    assert np.array_equal(back(grid, drawn), drawn)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_oblique_slices(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    direction, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    drawn = rng.random((3, 5, 6)) < 0.5
+    grid = grid_of(drawn.shape, direction, (2.5, 0.8, 1.1))
+    assert np.array_equal(back(grid, drawn), drawn)
+
+
+def test_no_tumour_no_file() -> None:
+    grid = grid_of((2, 3, 4), np.eye(3)[::-1], (3.0, 1.0, 1.0))
+    with pytest.raises(OutputFailed, match="write no RTSTRUCT where no tumour was found"):
+        contours_file(grid, reference(grid), GTVp=np.zeros(grid.shape, dtype=bool))
