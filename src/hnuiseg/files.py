@@ -177,15 +177,17 @@ def _read_itk(path: Path) -> tuple[Shaped[np.ndarray, "z y x"], Grid]:
     import SimpleITK
 
     name = path.name
-    _check_text_header(path)
+    fields = _text_header(path)
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
+        _check_text_place(fields, name)  # ITK finds an NRRD without `space` malformed
         raise _unreadable(name) from error
     shape = tuple(int(n) for n in reader.GetSize())
     _check_shape(shape, name)
+    _check_text_place(fields, name)
     if reader.GetNumberOfComponents() != 1:
         raise _not_scalar(name, f"{reader.GetNumberOfComponents()} values a voxel")
     try:
@@ -199,23 +201,30 @@ def _read_itk(path: Path) -> tuple[Shaped[np.ndarray, "z y x"], Grid]:
     return array.reshape(array.shape[-3:]), grid
 
 
-def _check_text_header(path: Path) -> None:
-    """Refuse NRRD and MetaImage whose header has no orientation: ITK would take identity."""
-    name = path.name
+def _text_header(path: Path) -> set[bytes]:
+    """Names of the fields in the header of an NRRD or MetaImage file."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEADER_BYTES)
     except OSError as error:
-        raise _unreadable(name) from error
+        raise _unreadable(path.name) from error
+    if path.name.lower().endswith(_NRRD):
+        header, ended, _ = head.replace(b"\r\n", b"\n").partition(b"\n\n")
+        # a detached header may end with the file
+        if not head.startswith(b"NRRD") or not (ended or b"data file:" in header):
+            raise _unreadable(path.name)
+        return _fields(header, b":")
+    header, ended, _ = head.partition(b"ElementDataFile")
+    if not ended or b"NDims" not in header:
+        raise _unreadable(path.name)
+    return _fields(header, b"=")
+
+
+def _check_text_place(fields: set[bytes], name: str) -> None:
+    """Refuse a header without orientation or origin: ITK would take identity and zero."""
     if name.lower().endswith(_NRRD):
-        if not head.startswith(b"NRRD"):
-            raise _unreadable(name)
-        fields = _fields(head.split(b"\n\n")[0].split(b"\r\n\r\n")[0], b":")
         said = {b"space", b"space directions", b"space origin"} <= fields
     else:
-        fields = _fields(head.split(b"ElementDataFile")[0], b"=")
-        if b"ndims" not in fields:
-            raise _unreadable(name)
         said = bool(fields & {b"transformmatrix", b"rotation", b"orientation"})
         said = said and bool(fields & {b"offset", b"position", b"origin"})
     if not said:

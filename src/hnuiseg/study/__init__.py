@@ -1,5 +1,27 @@
 """From what a user points at to a `Case`: choosing series, gates and warnings."""
 
 from hnuiseg.study.case import Case, Notice, PetImage, Provenance
+from hnuiseg.study.inspection import (
+    Inspection,
+    SeriesSummary,
+    SuvSummary,
+    inspect_files,
+    inspect_study,
+)
+from hnuiseg.study.options import Stated
+from hnuiseg.study.read import read_files, read_study
 
-__all__ = ["Case", "Notice", "PetImage", "Provenance"]
+__all__ = [
+    "Case",
+    "Inspection",
+    "Notice",
+    "PetImage",
+    "Provenance",
+    "SeriesSummary",
+    "Stated",
+    "SuvSummary",
+    "inspect_files",
+    "inspect_study",
+    "read_files",
+    "read_study",
+]

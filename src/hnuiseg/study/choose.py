@@ -1,0 +1,194 @@
+"""Which series of a folder are the CT and the PET of the case.
+
+Nothing is preferred by size, date or name: where the files don't single out one CT and at most
+one PET, the study is refused and the user says which by giving a smaller folder.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hnuiseg.dicom import Scan, SeriesHeaders
+from hnuiseg.errors import InputRefused
+from hnuiseg.study.case import Notice
+from hnuiseg.study.options import Stated
+
+_ONE_CT = "point at a folder with one CT series (and the PET that belongs to it)"
+_CT_ONLY = "segment from the CT alone with --ct-only"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The series chosen, and for every other one why it isn't used.
+
+    With refusals the study can't be read; `ct` and `pet` are then what could be singled out.
+    """
+
+    ct: SeriesHeaders | None
+    pet: SeriesHeaders | None
+    ignored: dict[SeriesHeaders, str]  # and why; not by UID, which parts of a series share
+    notices: tuple[Notice, ...]
+    refusals: tuple[InputRefused, ...]
+
+
+def choose(scan: Scan, stated: Stated) -> Choice:
+    """The one CT, and the one attenuation-corrected PET of its frame of reference, or none."""
+    ignored: dict[SeriesHeaders, str] = {}
+    cts = _images(scan, "CT", ignored)
+    pets = _images(scan, "PT", ignored)
+    for series in scan.series:
+        if series.modality not in ("CT", "PT"):
+            ignored[series] = f"modality {series.modality or 'not given'} is not segmented"
+    notices: list[Notice] = []
+    refusals: list[InputRefused] = []
+    if stated.ct_only:
+        ignored |= dict.fromkeys(pets, "--ct-only was asked for")
+        pets = []
+    pets = _corrected(pets, ignored, notices, refusals)
+    ct = _one_ct(cts, pets, scan, ignored, notices, refusals)
+    pet = _one_pet(pets, ct, ignored, notices, refusals)
+    return Choice(ct, pet, ignored, tuple(notices), tuple(refusals))
+
+
+def title(series: SeriesHeaders) -> str:
+    """A series in words: its description, how many slices, the end of its UID."""
+    called = f'"{series.description}"' if series.description else "without description"
+    return f"{called} ({len(series.paths)} slices, series ...{series.uid[-8:]})"
+
+
+def _titles(several: Iterable[SeriesHeaders]) -> str:
+    return ", ".join(sorted(title(s) for s in several))
+
+
+def _images(scan: Scan, modality: str, ignored: dict[SeriesHeaders, str]) -> list[SeriesHeaders]:
+    """Series of images of a modality, without scouts, captures and single slices."""
+    found = []
+    for series in scan.series:
+        if series.modality != modality:
+            continue
+        if not series.is_image or series.excluded_because:
+            ignored[series] = series.excluded_because or "not a series of images"
+        else:
+            found.append(series)
+    many = [s for s in found if len(s.paths) > 1]
+    if many:  # a lone slice beside a volume is a scout; alone it is the study, and refused
+        ignored |= {s: "only one slice" for s in found if len(s.paths) == 1}
+        return many
+    return found
+
+
+def _corrected(
+    pets: list[SeriesHeaders],
+    ignored: dict[SeriesHeaders, str],
+    notices: list[Notice],
+    refusals: list[InputRefused],
+) -> list[SeriesHeaders]:
+    """PETs with attenuation correction; where there is none, that is refused."""
+    corrected = [p for p in pets if "ATTN" in p.corrected_image]
+    others = [p for p in pets if "ATTN" not in p.corrected_image]
+    if not others:
+        return corrected
+    ignored |= dict.fromkeys(others, "not corrected for attenuation")
+    if corrected:
+        text = f"PET not corrected for attenuation was left out: {_titles(others)}."
+        notices.append(Notice("pet-uncorrected-ignored", text))
+    else:
+        refusals.append(
+            InputRefused(
+                f"the PET {_titles(others)} isn't corrected for attenuation: "
+                "no ATTN in Corrected Image (0028,0051)",
+                "a PET with ATTN",
+                f"add the corrected series, or {_CT_ONLY}",
+            )
+        )
+    return corrected
+
+
+def _one_ct(
+    cts: list[SeriesHeaders],
+    pets: list[SeriesHeaders],
+    scan: Scan,
+    ignored: dict[SeriesHeaders, str],
+    notices: list[Notice],
+    refusals: list[InputRefused],
+) -> SeriesHeaders | None:
+    if not cts:
+        refusals.append(_no_ct(scan, ignored))
+        return None
+    if len(cts) == 1:
+        return cts[0]
+    frames = {p.frame_of_reference for p in pets} - {""}
+    with_pet = [c for c in cts if c.frame_of_reference in frames]
+    if len(with_pet) == 1:
+        rest = [c for c in cts if c is not with_pet[0]]
+        ignored |= dict.fromkeys(rest, "another CT shares the PET's frame of reference")
+        text = (
+            f"Of {len(cts)} CT series, {title(with_pet[0])} was taken: "
+            "it alone shares the PET's frame of reference."
+        )
+        notices.append(Notice("ct-chosen", text))
+        return with_pet[0]
+    ignored |= dict.fromkeys(cts, "one of several CTs")
+    refusals.append(InputRefused(f"{len(cts)} CT series: {_titles(cts)}", "one CT series", _ONE_CT))
+    return None
+
+
+def _no_ct(scan: Scan, ignored: dict[SeriesHeaders, str]) -> InputRefused:
+    if not scan.series:
+        return InputRefused("no DICOM images in the folder", "a PET/CT or CT study", _ONE_CT)
+    left_out = [s for s in scan.series if s.modality == "CT"]
+    if left_out:
+        why = "; ".join(f"{title(s)}: {ignored[s]}" for s in left_out)
+        return InputRefused(f"no usable CT series: {why}", "one CT series", _ONE_CT)
+    found = ", ".join(sorted({s.modality or "no modality" for s in scan.series}))
+    return InputRefused(f"no CT among the series (found: {found})", "a PET/CT or CT study", _ONE_CT)
+
+
+def _one_pet(
+    pets: list[SeriesHeaders],
+    ct: SeriesHeaders | None,
+    ignored: dict[SeriesHeaders, str],
+    notices: list[Notice],
+    refusals: list[InputRefused],
+) -> SeriesHeaders | None:
+    if not pets:
+        return None
+    if ct is None:  # the CT's refusal stands already; say of the PET what can be said
+        if len(pets) > 1:
+            refusals.append(_several_pets(pets))
+            ignored |= dict.fromkeys(pets, "one of several PETs")
+            return None
+        return pets[0]
+    same = [p for p in pets if p.frame_of_reference and _share_frame(p, ct)]
+    others = [p for p in pets if p not in same]
+    if not same:
+        ignored |= dict.fromkeys(others, "another frame of reference than the CT")
+        refusals.append(
+            InputRefused(
+                f"the PET {_titles(others)} and the CT {title(ct)} don't share a "
+                "Frame of Reference UID (0020,0052)",
+                "a PET registered with its CT",
+                f"{_CT_ONLY}, or give registered images with --ct and --pet",
+            )
+        )
+        return None
+    if len(same) > 1:
+        ignored |= dict.fromkeys(same, "one of several PETs")
+        refusals.append(_several_pets(same))
+        return None
+    if others:
+        ignored |= dict.fromkeys(others, "another frame of reference than the CT")
+        text = f"PET of another frame of reference than the CT was left out: {_titles(others)}."
+        notices.append(Notice("pet-other-frame-ignored", text))
+    return same[0]
+
+
+def _share_frame(pet: SeriesHeaders, ct: SeriesHeaders) -> bool:
+    return pet.frame_of_reference == ct.frame_of_reference
+
+
+def _several_pets(pets: list[SeriesHeaders]) -> InputRefused:
+    return InputRefused(
+        f"{len(pets)} attenuation-corrected PET series: {_titles(pets)}",
+        "one PET series",
+        f"point at a folder with one of them, or {_CT_ONLY}",
+    )
