@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from itertools import permutations, product
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from jaxtyping import Bool, Float
 
-from hnuiseg.dicom import read_rtstruct
+from hnuiseg.dicom import read_rtstruct, read_series, scan_folder, write_ct_series
 from hnuiseg.errors import OutputFailed
-from hnuiseg.volume import Grid
-from pretend import FRAME, contours_file, reference
+from hnuiseg.volume import Grid, Volume
+from pretend import FRAME, contours_file, new_ct, reference
 
 masks = arrays(bool, array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=7))
 ORIENTATIONS = [
@@ -67,6 +68,24 @@ def test_oblique_slices(seed: int) -> None:
     drawn = rng.random((3, 5, 6)) < 0.5
     grid = grid_of(drawn.shape, direction, (2.5, 0.8, 1.1))
     assert np.array_equal(back(grid, drawn), drawn)
+
+
+@pytest.mark.parametrize("direction", ORIENTATIONS)
+def test_by_way_of_a_series_on_disk(tmp_path: Path, direction: Float[np.ndarray, "3 3"]) -> None:
+    """A written series is read back in its place, and contours on it give their masks back."""
+    rng = np.random.default_rng(1)
+    grid = grid_of((3, 6, 5), direction, (3.0, 0.9765625, 1.17))
+    ct = Volume(rng.integers(-1024, 3072, grid.shape).astype(np.int16), grid, "HU")
+    write_ct_series(ct, tmp_path, new_ct())
+    stored = read_series(scan_folder(tmp_path).series[0])
+    there = stored.grid.to_index(grid.to_world(np.indices(grid.shape).reshape(3, -1).T))
+    voxel = np.rint(there).astype(int)
+    assert np.abs(there - voxel).max() < 1e-6
+    assert np.array_equal(stored.array[tuple(voxel.T)], ct.array.ravel())
+    drawn = rng.random(grid.shape) < 0.6
+    written = contours_file(stored.grid, stored.reference, GTVp=drawn)
+    found = read_rtstruct(pydicom.dcmread(BytesIO(written)), stored.grid)
+    assert np.array_equal(found.masks["GTVp"], drawn)
 
 
 def test_no_tumour_no_file() -> None:

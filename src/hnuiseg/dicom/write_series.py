@@ -3,6 +3,7 @@
 The same arguments give the same bytes: UIDs are hashes, and no clock is read.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import exp, expm1, log
@@ -65,11 +66,11 @@ def write_ct_series(ct: Volume, folder: Path, new: NewSeries) -> tuple[Path, ...
     Source: DICOM PS3.3 A.3.
     """
     _require_unit(ct, "HU")
-    stored = np.rint(np.asarray(ct.array, dtype=np.float64)) - _CT_INTERCEPT
-    _require_int16(stored, _CT_INTERCEPT)
     _require_slices(ct.grid)
-    slices = []
-    for index, pixels in enumerate(stored.astype(np.int16)):
+    _require_int16(ct.array, _CT_INTERCEPT)
+
+    def image(index: int) -> Dataset:
+        stored = np.rint(np.asarray(ct.array[index], dtype=np.float64)) - _CT_INTERCEPT
         image = _image(CTImageStorage, "CT", ct.grid, index, new)
         image.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         image.PatientPosition = None  # how the patient lay in a scanner isn't known
@@ -78,9 +79,10 @@ def write_ct_series(ct: Volume, folder: Path, new: NewSeries) -> tuple[Path, ...
         image.RescaleIntercept = str(_CT_INTERCEPT)
         image.RescaleSlope = "1"
         image.RescaleType = "HU"
-        _set_pixels(image, pixels)
-        slices.append(image)
-    return _write(slices, folder, "ct")
+        _set_pixels(image, stored.astype(np.int16))
+        return image
+
+    return _write(image, ct.grid.shape[0], folder, "ct")
 
 
 def write_pet_series(
@@ -100,9 +102,9 @@ def write_pet_series(
     if not np.isfinite(pet_bqml.array).all():
         raise OutputFailed("a PET with values that aren't finite", "finite Bq/ml", "mend the image")
     acquisition = _one_clock(acquisition)
-    slices = []
-    for index, values in enumerate(pet_bqml.array):
-        pixels, slope = _stored_pet(np.asarray(values, dtype=np.float64))
+
+    def image(index: int) -> Dataset:
+        pixels, slope = _stored_pet(np.asarray(pet_bqml.array[index], dtype=np.float64))
         image = _image(PositronEmissionTomographyImageStorage, "PT", pet_bqml.grid, index, new)
         image.ImageType = ["ORIGINAL", "PRIMARY"]
         image.RescaleIntercept = "0"
@@ -111,8 +113,9 @@ def write_pet_series(
         image.NumberOfSlices = pet_bqml.grid.shape[0]
         image.ImageIndex = index + 1
         _set_pixels(image, pixels)
-        slices.append(image)
-    return _write(slices, folder, "pet")
+        return image
+
+    return _write(image, pet_bqml.grid.shape[0], folder, "pet")
 
 
 def repeat_patient(dataset: Dataset, patient: PatientStudy) -> None:
@@ -253,11 +256,15 @@ def _set_pixels(image: Dataset, pixels: Int16[np.ndarray, "y x"]) -> None:
     image["PixelData"].VR = "OW"
 
 
-def _write(slices: list[Dataset], folder: Path, stem: str) -> tuple[Path, ...]:
+def _write(
+    image_of: Callable[[int], Dataset], slices: int, folder: Path, stem: str
+) -> tuple[Path, ...]:
+    """Writes slice by slice: memory doesn't grow with their number."""
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for index, image in enumerate(slices):
+        for index in range(slices):
+            image = image_of(index)
             image.file_meta = FileMetaDataset()
             image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
             path = folder / f"{stem}_{index + 1:04d}.dcm"
@@ -283,8 +290,9 @@ def _require_unit(volume: Volume, unit: Unit) -> None:
         raise OutputFailed(f"an image in {volume.unit}", unit, "convert the image first")
 
 
-def _require_int16(stored: np.ndarray, intercept: int) -> None:
-    if not ((stored >= -32768) & (stored <= 32767)).all():  # also false for NaN
+def _require_int16(values: np.ndarray, intercept: int) -> None:
+    lowest, highest = np.rint(values.min()), np.rint(values.max())  # NaN if any is
+    if not (lowest - intercept >= -32768 and highest - intercept <= 32767):
         raise OutputFailed(
             "a CT with values that 16 bits can't hold, or that aren't finite",
             f"HU from {-32768 + intercept} to {32767 + intercept}",
