@@ -7,7 +7,7 @@ from hnuiseg.dicom.reference import DicomReference, PatientStudy
 from hnuiseg.dicom.rtstruct import Structure, rtstruct, rtstruct_bytes
 from hnuiseg.dicom.scan import Scan, SeriesHeaders, Unread, scan_folder
 from hnuiseg.dicom.series import StoredSeries, read_series
-from hnuiseg.dicom.suv import SuvFactor
+from hnuiseg.dicom.suv import SuvFactor, apply_suv, suv_factor, suvbw_factor
 from hnuiseg.dicom.write_series import (
     NewSeries,
     PetAcquisition,
@@ -28,6 +28,7 @@ __all__ = [
     "Structure",
     "SuvFactor",
     "Unread",
+    "apply_suv",
     "fill_contours",
     "plane_contours",
     "read_rtstruct",
@@ -36,6 +37,8 @@ __all__ = [
     "rtstruct_bytes",
     "scan_folder",
     "series_geometry",
+    "suv_factor",
+    "suvbw_factor",
     "write_ct_series",
     "write_pet_series",
 ]
