@@ -1,0 +1,34 @@
+"""The report: one self-contained HTML page with its figures inside."""
+
+import base64
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined
+
+from hnuiseg.export.colours import COLOURS
+from hnuiseg.export.report.figures import Figure, figures
+from hnuiseg.export.result import APPROVAL, Result, stamp
+from hnuiseg.inference import Prediction
+from hnuiseg.study.case import Case
+
+__all__ = ["Figure", "figures", "report_html"]
+
+
+def report_html(case: Case, prediction: Prediction, result: Result) -> str:
+    """The page, in the order in which a clinician asks: what, where, how sure, from what."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["stamp"] = stamp
+    environment.filters["base64"] = lambda png: base64.b64encode(png).decode("ascii")
+    template = resources.files("hnuiseg.export.report").joinpath("page.html")
+    page = environment.from_string(template.read_text(encoding="utf-8"))
+    return page.render(
+        result=result,
+        figures=figures(case, prediction, result),
+        colours={name: f"rgb{rgb}" for name, rgb in COLOURS.items()},
+        approval=APPROVAL,
+        oblique=_oblique(case),
+    )
+
+
+def _oblique(case: Case) -> bool:
+    return any(max(abs(v) for v in step) < 0.9998 for step in case.ct.grid.direction)  # 1°

@@ -1,0 +1,213 @@
+"""What `export` writes, and that its parts say the same."""
+
+import html
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+
+from hnuiseg.dicom import DicomReference, PatientStudy
+from hnuiseg.errors import HnuisegError, WrongCall
+from hnuiseg.export import DEFAULT_FORMATS, Result, export
+from hnuiseg.files import read_image
+from hnuiseg.inference import Prediction
+from hnuiseg.study.case import Case
+from made_case import CARD, CREATED, GRID, STARTED, ball_labels, made_case, made_prediction
+
+PATIENT = PatientStudy(
+    "Doe^Jane", "ID-4711", "19500101", "F", "1.2.7", "20260102", "030405", "S1", "A1", "Ref^Doc"
+)
+
+
+def run(
+    out: Path, case: Case, prediction: Prediction, formats: tuple[str, ...] = DEFAULT_FORMATS
+) -> tuple[Result, dict[str, Any]]:
+    result = export(case, prediction, CARD, out, formats=formats, started=STARTED, created=CREATED)
+    return result, json.loads((out / "result.json").read_text("utf-8"), parse_constant=pytest.fail)
+
+
+def with_dicom(case: Case) -> Case:
+    n = case.ct.grid.shape[0]
+    positions = case.ct.grid.to_world(np.array([(k, 0, 0) for k in range(n)], dtype=float))
+    reference = DicomReference(
+        patient=PATIENT,
+        series_instance_uid="1.2.8",
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        sop_instance_uids=tuple(f"1.2.8.{k + 1}" for k in range(n)),
+        image_positions_mm=tuple((float(x), float(y), float(z)) for x, y, z in positions),
+        frame_of_reference=case.ct.grid.frame_of_reference,
+        position_reference_indicator="",
+    )
+    return replace(case, dicom=reference)
+
+
+def test_the_listed_files_are_there_and_no_others(tmp_path: Path) -> None:
+    result, described = run(
+        tmp_path / "out", with_dicom(made_case()), made_prediction(ball_labels())
+    )
+    written = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert written == sorted(result.files) == sorted(described["files"])
+    assert {"labels.nii.gz", "rtstruct.dcm", "report.html", "result.json"} <= set(written)
+    assert result.not_written == ()
+
+
+def test_maps_lie_on_the_cts_grid(tmp_path: Path) -> None:
+    prediction = made_prediction(ball_labels())
+    run(tmp_path / "out", made_case(), prediction, ("nifti",))
+    labels = read_image(tmp_path / "out" / "labels.nii.gz", "label")
+    assert labels.grid.same_place(GRID)
+    np.testing.assert_array_equal(labels.array, prediction.labels)
+    gtvn = read_image(tmp_path / "out" / "gtvn_probability.nii.gz", "1")
+    np.testing.assert_array_equal(gtvn.array, prediction.probabilities[2])
+
+
+def test_variance_is_written_where_it_was_asked_for(tmp_path: Path) -> None:
+    prediction = made_prediction(ball_labels())
+    prediction = replace(prediction, variance=prediction.probabilities / 10)
+    result, _ = run(tmp_path / "out", made_case(), prediction, ("nifti",))
+    assert {"variance_gtvp.nii.gz", "variance_gtvn.nii.gz"} <= set(result.files)
+
+
+def test_one_pass_has_no_mutual_information_and_says_so(tmp_path: Path) -> None:
+    prediction = made_prediction(ball_labels())
+    prediction = replace(prediction, mutual_information=None, votes=None, members=1)
+    _, described = run(tmp_path / "out", made_case(), prediction)
+    assert "deterministic" in described["not_written"]["mutual_information.nii.gz"]
+    assert described["voting"] is None
+    assert "single answer" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_rtstruct_holds_the_classes_that_were_found(tmp_path: Path) -> None:
+    labels = np.where(ball_labels() == 2, 0, ball_labels())
+    run(tmp_path / "out", with_dicom(made_case()), made_prediction(labels), ("rtstruct",))
+    dataset = pydicom.dcmread(tmp_path / "out" / "rtstruct.dcm")
+    assert [roi.ROIName for roi in dataset.StructureSetROISequence] == ["GTVp"]
+    assert dataset.ApprovalStatus == "UNAPPROVED"
+
+
+def test_no_rtstruct_without_series_or_tumour_and_the_reason_is_said(tmp_path: Path) -> None:
+    empty = np.zeros(GRID.shape, dtype=np.uint8)
+    plain, _ = run(tmp_path / "a", made_case(), made_prediction(ball_labels()))
+    nothing, described = run(tmp_path / "b", with_dicom(made_case()), made_prediction(empty))
+    assert plain.not_written[0].reason == "plain files have no DICOM series"
+    assert described["not_written"] == {"rtstruct.dcm": "no tumour found"}
+    assert nothing.verdict() == described["verdict"] == "No tumour found"
+    assert "<h1>No tumour found</h1>" in (tmp_path / "b" / "report.html").read_text("utf-8")
+
+
+def test_an_rtstruct_that_is_refused_becomes_a_warning(tmp_path: Path) -> None:
+    case = with_dicom(made_case())
+    assert case.dicom is not None
+    moved = tuple((x + 5.0, y, z) for x, y, z in case.dicom.image_positions_mm)
+    case = replace(case, dicom=replace(case.dicom, image_positions_mm=moved))
+    _, described = run(tmp_path / "out", case, made_prediction(ball_labels()))
+    assert "rtstruct-refused" in [w["code"] for w in described["warnings"]]
+    assert "rtstruct.dcm" in described["not_written"]
+    assert not (tmp_path / "out" / "rtstruct.dcm").exists()
+
+
+def test_unknown_formats_are_a_wrong_call(tmp_path: Path) -> None:
+    with pytest.raises(WrongCall, match="nifti, rtstruct, report"):
+        run(tmp_path / "out", made_case(), made_prediction(ball_labels()), ("nifti", "pdf"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_prediction_on_another_grid_is_a_fault(tmp_path: Path) -> None:
+    moved = replace(made_prediction(ball_labels()), grid=replace(GRID, origin=(0.0, 0.0, 0.0)))
+    with pytest.raises(HnuisegError, match="grid"):
+        run(tmp_path / "out", made_case(), moved)
+
+
+def test_json_is_standard_versioned_and_names_no_patient(tmp_path: Path) -> None:
+    case = with_dicom(made_case())
+    _, described = run(tmp_path / "out", case, made_prediction(ball_labels()))
+    assert described["format"] == 1
+    assert described["research_use_only"] is True
+    assert described["approval"] == "UNAPPROVED"
+    assert described["mode"] == "PET/CT"
+    assert described["created"] == "2026-01-02T03:05:05+00:00"
+    assert described["elapsed_s"] == 60.0
+    for name in ("result.json", "report.html"):
+        text = (tmp_path / "out" / name).read_text("utf-8")
+        for private in (PATIENT.patient_name, PATIENT.patient_id, PATIENT.patient_birth_date):
+            assert private not in text
+
+
+def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
+    case, prediction = with_dicom(made_case()), made_prediction(ball_labels())
+    result, _ = run(tmp_path / "a", case, prediction)
+    run(tmp_path / "b", case, prediction)
+    for name in result.files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_ct_alone_is_said_everywhere(tmp_path: Path) -> None:
+    case = made_case(with_pet=False)
+    result, described = run(tmp_path / "out", case, made_prediction(ball_labels()))
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert described["mode"] == "CT"
+    assert "the CT alone" in result.summary()
+    assert "the CT alone" in page
+    assert "SUVmax" not in page
+
+
+def test_report_and_json_show_the_same_numbers(tmp_path: Path) -> None:
+    _, described = run(tmp_path / "out", made_case(), made_prediction(ball_labels()))
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    body = page.split("<tbody>")[1].split("</tbody>")[0]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in body.split("</tr>")]
+    shown = [[re.sub(r"<[^>]*>", "", cell).strip() for cell in row] for row in rows]
+    for row, lesion in zip(shown, described["lesions"], strict=False):
+        assert row[0] == f"{lesion['class']} {lesion['number']}"
+        numbers = [
+            lesion["volume_ml"],
+            lesion["pet"]["suv_max"],
+            lesion["pet"]["suv_mean"],
+            lesion["pet"]["suv_peak"],
+            lesion["mean_probability"],
+            lesion["mean_entropy"],
+            lesion["max_entropy"],
+        ]
+        assert row[1:8] == [f"{number:.2f}" for number in numbers]
+    assert [row[1] for row in shown[3:5]] == [
+        f"{described['totals'][name]['volume_ml']:.2f}" for name in ("GTVp", "GTVn")
+    ]
+
+
+def test_the_report_stands_alone_and_escapes_what_it_was_given(tmp_path: Path) -> None:
+    case = made_case()
+    run(tmp_path / "out", case, made_prediction(ball_labels()), ("report",))
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    words = re.sub(r"base64,[^\"]*", "", page)
+    assert not re.search(r"https?:|//|<script|<link|@import|url\(", words, re.IGNORECASE)
+    assert page.count("data:image/png;base64,") == 2
+    assert page.count("<img") == 2
+    assert "RESEARCH USE ONLY" in page
+    assert html.escape(case.notices[0].text) in page
+    assert "<thigh>" not in page
+    assert page.index("RESEARCH USE ONLY") < page.index("<h1>3 lesions found") < page.index("<img")
+
+
+def test_voxels_not_sampled_are_marked_in_the_report(tmp_path: Path) -> None:
+    made = made_prediction(ball_labels())
+    assert made.votes is not None
+    votes = made.votes.copy()
+    votes[:, :, :10] = 1
+    _, described = run(tmp_path / "out", made_case(), replace(made, votes=votes), ("report",))
+    assert described["voting"]["not_sampled_voxels"] == 16 * 40 * 10
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Not sampled:" in page
+    assert "not sampled." in page  # the caption of the hatching
+
+
+def test_the_summary_is_short_and_complete(tmp_path: Path) -> None:
+    result, _ = run(tmp_path / "out", made_case(), made_prediction(ball_labels()))
+    lines = result.summary().splitlines()
+    assert lines[0] == "3 lesions found: 1 GTVp (4.1 ml), 2 GTVn (1.6 ml), from PET and CT"
+    assert any(line.startswith("warning: ") for line in lines)
+    assert any("rtstruct.dcm" in line and line.startswith("not written") for line in lines)
