@@ -4,8 +4,9 @@ The way: standing orientation → the model's spacing, where it names one → sc
 two empty prompt channels → members, each through sliding windows → running sums → back to
 the CT's grid as stored. Nothing is cropped: the network answers for every voxel.
 
-Memory doesn't grow with the number of members. At the peak about 17 float32 values a voxel of
-the working grid live at once (21 with variance), whatever the number of members.
+Memory doesn't grow with the number of members. While they run, at most 16 float32 values a
+voxel of the working grid live at once (19 with variance), and one window's activations; the
+way back to the CT's grid then needs about as much there.
 """
 
 import math
@@ -95,7 +96,8 @@ def predict(
         working = standing if spacing is None else standing.resized(spacing)
         images, coverage = _images(case, model, turn, standing, working)
         images, coverage = images.to(device), None if coverage is None else coverage.to(device)
-        run = _Run(model, network, options, images, coverage, working, progress)
+        answer = _answer(network, model, options.precision)
+        run = _Run(model, network, answer, options, images, coverage, working, progress)
         sums = run.stochastic() if options.uncertainty else run.deterministic()
         del images, coverage, run
         return _on_the_ct(sums, working, standing, turn, case.ct.grid, options, model, device)
@@ -133,6 +135,7 @@ class _Run:
 
     model: ModelFile
     network: nn.Module
+    answer: WindowAnswer
     options: PredictOptions
     images: Float[Tensor, "4 z y x"]
     coverage: Bool[Tensor, "z y x"] | None
@@ -176,7 +179,7 @@ class _Run:
                 self.progress((done + fraction) / of, said)
 
         return predict_windows(
-            _answer(self.network, self.model, self.options.precision),
+            self.answer,
             images,
             self.model.settings.window,
             self.options.overlap,
@@ -260,9 +263,13 @@ def _on_the_ct(
             result[k] = turn.undo(one)
         return result
 
-    probabilities = np.empty((len(CLASSES), *standing.shape), dtype=np.float32)
-    for k, mean in enumerate(sums.mean()):
-        probabilities[k] = placed(mean)
+    def placed_each(values: Float[Tensor, "3 z y x"]) -> Float[np.ndarray, "3 z y x"]:
+        result = np.empty((len(values), *standing.shape), dtype=np.float32)
+        for k in range(len(values)):
+            result[k] = placed(values[k])
+        return result
+
+    probabilities = placed_each(sums.mean())
     predictive = entropy(torch.from_numpy(probabilities))
     shared = votes = variance = None
     if options.uncertainty:
@@ -272,10 +279,7 @@ def _on_the_ct(
         shared = back(gained.numpy())
         votes = back(votes)
         if options.variance:
-            spread = np.empty_like(probabilities)
-            for k, one in enumerate(sums.variance()):
-                spread[k] = placed(one)
-            variance = backs(spread)
+            variance = backs(placed_each(sums.variance()))
     return Prediction(
         labels=back(_labels(probabilities)),
         probabilities=backs(probabilities),

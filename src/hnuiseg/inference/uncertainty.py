@@ -93,8 +93,12 @@ class Accumulator:
         """
         if self._squares is None:
             raise ValueError("this accumulator was made without variance=True")
-        spread = (self._squares / self._votes - self.mean() ** 2).clamp_(min=0.0)
-        return spread.masked_fill_(self._votes < LEAST_VOTES, math.nan)
+        spread = torch.empty_like(self._squares)
+        for slab in _slabs(self._votes.shape[0]):
+            votes = self._votes[slab]
+            mean = self._sum[:, slab] / votes
+            spread[:, slab] = self._squares[:, slab] / votes - mean**2
+        return spread.clamp_(min=0.0).masked_fill_(self._votes < LEAST_VOTES, math.nan)
 
 
 def mutual_information(

@@ -1,0 +1,58 @@
+"""What a network sees of a case: standing axes, the model's spacing, scaled channels.
+
+Training and inference make their images here, so that both see the same thing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor
+
+from hnuiseg.models import ModelSettings
+from hnuiseg.preprocessing import bq_per_suv, images_for_network
+from hnuiseg.study import Case
+from hnuiseg.volume import Grid, Reorientation, Volume, resample
+
+CHANNELS = ("CT", "PET", "GTVp prompt", "GTVn prompt")  # of every network, in this order
+AIR_HU = -1000.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkInputs:
+    """Channels on the working grid, and the way back to the CT as stored."""
+
+    images: Float[Tensor, "4 z y x"]  # CT, PET, and two empty prompt channels
+    coverage: Bool[Tensor, "z y x"] | None  # voxels that the PET reaches; None without a PET
+    turn: Reorientation  # from the CT as stored to standing order
+    standing: Grid  # the CT's grid in standing order
+    working: Grid  # the grid of `images`
+
+
+def network_inputs(case: Case, settings: ModelSettings) -> NetworkInputs:
+    """The network's input channels on the working grid, and which voxels the PET reaches."""
+    turn = Reorientation.of(case.ct.grid)
+    standing = turn.grid(case.ct.grid)
+    spacing = settings.working_spacing
+    working = standing if spacing is None else standing.resized(spacing)
+    ct = resample(
+        Volume(turn.array(case.ct.array), standing, case.ct.unit), working, outside=AIR_HU
+    ).array
+    pet: Shaped[np.ndarray, "z y x"] | None = None
+    reached: Bool[np.ndarray, "z y x"] | None = None
+    factor = None
+    if case.pet is not None:
+        on_ct = case.pet.on_ct
+        pet = resample(Volume(turn.array(on_ct.array), standing, on_ct.unit), working).array
+        covered = Volume(turn.array(case.pet.coverage).view(np.uint8), standing, "label")
+        reached = resample(covered, working, order=0).array.view(bool)
+        factor = bq_per_suv(case.pet.suv)
+    images = torch.zeros((len(CHANNELS), *working.shape))
+    images[:2] = torch.from_numpy(
+        images_for_network(
+            ct, pet, reached, settings.ct_scheme, settings.pet_scheme, bq_per_suv=factor
+        )
+    )
+    coverage = None if reached is None else torch.from_numpy(reached.copy())
+    return NetworkInputs(images, coverage, turn, standing, working)
