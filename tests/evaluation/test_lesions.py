@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from jaxtyping import Bool
 
 from hnuiseg.evaluation import LesionDetection, detect, pairwise_iou, pooled
@@ -51,6 +51,7 @@ def test_corners_join_a_lesion() -> None:
     assert detect(truth, truth, "any overlap").found == 1
 
 
+@settings(deadline=None)
 @given(pairs())
 def test_swapping_the_masks_swaps_missed_and_invented(pair: Pair) -> None:
     for criterion in ("any overlap", "IoU > 0.30"):
@@ -59,6 +60,7 @@ def test_swapping_the_masks_swaps_missed_and_invented(pair: Pair) -> None:
         assert (there.missed, there.invented) == (back.invented, back.missed)
 
 
+@settings(deadline=None)
 @given(pairs())
 def test_iou_finds_no_lesion_that_overlap_misses(pair: Pair) -> None:
     overlap, iou = detect(*pair, "any overlap"), detect(*pair, "IoU > 0.30")

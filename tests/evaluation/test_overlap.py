@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from hnuiseg.errors import WrongCall
 from hnuiseg.evaluation import Overlap, dice, dsc_agg
@@ -24,6 +24,7 @@ def test_empty_masks() -> None:
     assert dice(empty, full) == dice(full, empty) == 0.0
 
 
+@settings(deadline=None)
 @given(pairs(empty=False))
 def test_symmetric_and_one_only_for_equal_masks(pair: Pair) -> None:
     prediction, truth = pair

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import Bool
 
@@ -137,17 +137,20 @@ def test_one_empty_is_no_agreement_and_no_distance(missed: bool) -> None:
 # laws
 
 
+@settings(deadline=None)
 @given(pairs(), spacings)
 def test_symmetric(pair: Pair, spacing: Triple) -> None:
     there, back = _values(pair, spacing), _values((pair[1], pair[0]), spacing)
     np.testing.assert_allclose(there, back, rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(pairs(empty=False), spacings)
 def test_a_mask_agrees_with_itself(pair: Pair, spacing: Triple) -> None:
     assert _values((pair[0], pair[0]), spacing) == [1.0, 1.0, 0.0, 0.0]
 
 
+@settings(deadline=None)
 @given(pairs(), spacings, st.tuples(*[st.integers(0, 4)] * 6))
 def test_moved_together_nothing_changes(pair: Pair, spacing: Triple, rim: tuple[int, ...]) -> None:
     width = list(zip(rim[:3], rim[3:], strict=True))
@@ -155,6 +158,7 @@ def test_moved_together_nothing_changes(pair: Pair, spacing: Triple, rim: tuple[
     np.testing.assert_allclose(_values(moved, spacing), _values(pair, spacing), rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(pairs(empty=False), spacings, st.sampled_from(list(itertools.permutations(range(3)))))
 def test_turned_and_mirrored_together_nothing_changes(
     pair: Pair, spacing: Triple, axes: tuple[int, int, int]
@@ -164,6 +168,7 @@ def test_turned_and_mirrored_together_nothing_changes(
     np.testing.assert_allclose(_values(turned, (z, y, x)), _values(pair, spacing), rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(pairs(empty=False), spacings, st.sampled_from([0.5, 2.0, 10.0]))
 def test_distances_scale_with_spacing(pair: Pair, spacing: Triple, factor: float) -> None:
     z, y, x = (factor * s for s in spacing)
@@ -176,6 +181,7 @@ def test_distances_scale_with_spacing(pair: Pair, spacing: Triple, factor: float
     assert large.nsd_by_area(1.9 * factor) == pytest.approx(small.nsd_by_area(1.9))
 
 
+@settings(deadline=None)
 @given(pairs(empty=False), spacings, st.tuples(st.floats(0, 20), st.floats(0, 20)))
 def test_more_tolerance_never_agrees_less(
     pair: Pair, spacing: Triple, tolerances: tuple[float, float]
@@ -188,6 +194,7 @@ def test_more_tolerance_never_agrees_less(
     assert distances.hausdorff_95() <= distances.hausdorff()
 
 
+@settings(deadline=None)
 @given(pairs(empty=False), spacings)
 def test_distances_are_those_of_every_pair_of_voxels(pair: Pair, spacing: Triple) -> None:
     ours = SurfaceDistances.between(*pair, spacing)
