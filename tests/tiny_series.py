@@ -38,6 +38,7 @@ def tiny_headers(
     modality: str = "CT",
     *,
     count: int = SHAPE[0],
+    plane: tuple[int, int] = SHAPE[1:],
     row: Vector = (1.0, 0.0, 0.0),
     column: Vector = (0.0, 1.0, 0.0),
     series_uid: str | None = None,
@@ -50,8 +51,8 @@ def tiny_headers(
     """
     normal = np.cross(row, column)
     rng = np.random.default_rng(20)
-    values = rng.permutation(count * SHAPE[1] * SHAPE[2]).astype(np.int16) - 97
-    values = values.reshape(count, *SHAPE[1:])
+    values = rng.permutation(count * plane[0] * plane[1]).astype(np.int16) - 97
+    values = values.reshape(count, *plane)
     study, series, frame = generate_uid(), series_uid or generate_uid(), generate_uid()
     slices = []
     for z in range(count):
@@ -64,7 +65,7 @@ def tiny_headers(
         slice_.ImagePositionPatient = [float(round(p, 6)) for p in position]
         slice_.PixelSpacing = [SPACING[1], SPACING[2]]
         slice_.SliceThickness = 99.0  # never to be trusted
-        slice_.Rows, slice_.Columns = SHAPE[1:]
+        slice_.Rows, slice_.Columns = plane
         slice_.RescaleSlope = 1.5 + 0.25 * z
         slice_.RescaleIntercept = -1000.0 if modality == "CT" else 0.0
         slice_.PixelData = values[z].astype("<i2").tobytes()

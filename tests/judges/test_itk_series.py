@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from needs import unpacked
-from tiny_series import Vector, axis_orientations, save, tiny_headers, values_of
 
 from hnuiseg.dicom import SeriesHeaders, StoredSeries, read_series, scan_folder
+from needs import unpacked
+from tiny_series import Vector, axis_orientations, save, tiny_headers, values_of
 
 # folder: size (z, y, x), spacing (z, y, x), first 16 hex digits of the SHA-256 of float32
 REFERENCE = {

@@ -74,12 +74,12 @@ def series_geometry(series: SeriesHeaders) -> SeriesGeometry:
     names = [p.name for p in series.paths]
     rows, columns = _shape(headers, names)
     _one_patient_and_frame(headers)
-    spacing = _alike(headers, names, "PixelSpacing", 2, _PIXEL_SPACING_MM, "mm between pixels")
+    spacing = _alike(headers, names, "PixelSpacing", 2, _PIXEL_SPACING_MM)
     if min(spacing) <= 0:
         raise InputRefused(
             f"{named('PixelSpacing')} {spacing[0]:g}\\{spacing[1]:g}", "more than 0 mm", _EXPORT
         )
-    orientation = _alike(headers, names, "ImageOrientationPatient", 6, _ORIENTATION, "orientation")
+    orientation = _alike(headers, names, "ImageOrientationPatient", 6, _ORIENTATION)
     _perpendicular(orientation)
     normal = _normal(orientation)
     positions = np.array(
@@ -146,7 +146,6 @@ def _alike(
     keyword: str,
     count: int,
     tolerance: float,
-    what: str,
 ) -> tuple[float, ...]:
     """The values of the first header, after checking that all others are the same."""
     values = np.array([_needed(h, keyword, count, n) for h, n in zip(headers, names, strict=True)])
@@ -154,9 +153,8 @@ def _alike(
     worst = int(apart.argmax())
     if apart[worst] > tolerance:
         raise InputRefused(
-            f"{names[0]} and {names[worst]} differ in {what}, {named(keyword)}, by "
-            f"{apart[worst]:.4g}",
-            f"one {what} in a series, within {tolerance:g}",
+            f"{names[0]} and {names[worst]} differ in {named(keyword)} by {apart[worst]:.4g}",
+            f"equal values in a series, within {tolerance:g}",
             "leave the odd slices out, or export the series again",
         )
     return tuple(float(v) for v in values[0])

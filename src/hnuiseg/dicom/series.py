@@ -1,5 +1,6 @@
 """The pixels of a series: values after rescale on one grid."""
 
+import logging
 import math
 import warnings
 from collections.abc import Callable
@@ -21,6 +22,11 @@ from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Grid
 
 _COPY = "copy or export the series again"
+
+# Decoders log tracebacks of what is refused here in one line; without any handler Python
+# would print them.
+for _name in ("pydicom", "pylibjpeg", "openjpeg", "rle", "jpeg_ls"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: arrays have no one truth value
@@ -158,7 +164,7 @@ def _syntax(header: pydicom.Dataset) -> str:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:160] if lines else type(error).__name__
+    return lines[0][:160].rstrip(":") if lines else type(error).__name__
 
 
 def _reference(headers: tuple[pydicom.Dataset, ...]) -> DicomReference:
