@@ -28,11 +28,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 demo: .venv/.ready
 	rm -rf demo
-	$(BIN)/hnuiseg phantom --out demo/study --seed 1
-	$(BIN)/hnuiseg segment demo/study/patient-000 --out demo/result
-	$(BIN)/hnuiseg evaluate demo/result/labels.nii.gz demo/study/patient-000/truth.nii.gz
+	$(BIN)/hnuiseg phantom --out demo --seed 1
+	$(BIN)/hnuiseg segment demo/patient-000/study --out demo/result
 	@echo
-	@echo "The study is in demo/study/patient-000, its truth beside it."
+	@echo "Against the phantom's truth:"
+	$(BIN)/hnuiseg evaluate demo/result/labels.nii.gz demo/patient-000/truth.nii.gz
+	@echo
+	@echo "The study is in demo/patient-000/study, its truth beside it."
 	@echo "Every output is in demo/result: open demo/result/report.html first."
 
 test: lint

@@ -8,6 +8,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")  # before numpy and torch are load
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["command_line"]
+
 # No deadline: the first example pays for imports. Derandomized: a red run stays red.
 settings.register_profile(
     "hnuiseg",

@@ -19,8 +19,8 @@ from hnuiseg.errors import WrongCall
 def evaluate(prediction: Path, truth: Path, resample: bool, as_json: bool) -> None:
     """Measure how well the label map PRED matches TRUTH.
 
-    For GTVp (1) and GTVn (2) apart: Dice, surface agreement within 2 mm (NSD), Hausdorff distances and volumes. Both are NIfTI,
-    NRRD or MHA on the same grid.
+    For GTVp (1) and GTVn (2) apart: Dice, surface agreement within 2 mm (NSD), Hausdorff
+    distances and volumes. Both maps are NIfTI, NRRD or MHA on the same grid.
     """
     for path in (prediction, truth):
         if not path.exists():

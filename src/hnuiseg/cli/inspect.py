@@ -18,8 +18,9 @@ from hnuiseg.errors import InputRefused, WarningsUnderStrict
 def inspect(source: Source, strict: bool, as_json: bool) -> None:
     """Say what STUDY holds and whether it can be segmented.
 
-    Series, geometry, the SUV factor and its time reference, warnings, refusals. The same gates as `segment`. A study that `segment` would refuse gets its answer too, with
-    the reasons; the status is then still 0, unless --strict is given.
+    Series, geometry, the SUV factor and its time reference, warnings, refusals: the same
+    gates as `segment`. A study that `segment` would refuse gets its answer too, with the
+    reasons; the status is then still 0, unless --strict is given.
     """
     with progress() as shown:
         shown(None, "Reading the study")
@@ -37,5 +38,5 @@ def inspect(source: Source, strict: bool, as_json: bool) -> None:
         )
     if strict and found.notices:
         raise WarningsUnderStrict(
-            f"{len(found.notices)} warning(s)", "no warning under --strict", "see them above"
+            f"{len(found.notices)} warnings stand", "no warning under --strict", "see them above"
         )

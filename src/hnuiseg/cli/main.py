@@ -67,42 +67,42 @@ def run(arguments: Sequence[str]) -> int:
             sys.stdout.flush()
         except Exception as error:
             return _ending(error, debug)
-        except (KeyboardInterrupt, SystemExit) as stop:
-            if isinstance(stop, SystemExit) and stop.code in (None, 0):
-                return 0
+        except KeyboardInterrupt:
             return _interrupted()
+        except SystemExit:  # click leaves so, and only so, when stdout is closed
+            return _reader_gone()
     return 0
 
 
 def _ending(error: Exception, debug: bool) -> int:
     if isinstance(error, click.Abort):
         return _interrupted()
-    if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) == errno.EPIPE:
+    if isinstance(error, OSError) and error.errno == errno.EPIPE:
         return _reader_gone()
-    if debug:
-        traceback.print_exception(error, file=sys.stderr)
-    if isinstance(error, HnuisegError):
-        _say(str(error))
-        return error.exit_status
     if isinstance(error, NoArgsIsHelpError):
         error.show()
         return error.exit_code
+    if debug:
+        traceback.print_exception(error, file=sys.stderr)
+    line, status = _told(error, debug)
+    click.echo("error: " + " ".join(line.split()), err=True)
+    return status
+
+
+def _told(error: Exception, debug: bool) -> tuple[str, int]:
+    """One line for a person, and the exit status."""
+    if isinstance(error, HnuisegError):
+        return str(error), error.exit_status
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "hnuiseg"
-        _say(f"{error.format_message().rstrip('.')}; what to do: see `{path} --help`")
-        return error.exit_code
+        line = f"{error.format_message().rstrip('.')}; what to do: see `{path} --help`"
+        return line, error.exit_code
+    fault = HnuisegError.exit_status
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        _say("memory ran out; what to do: close other programs, or use --no-uncertainty")
-        return HnuisegError.exit_status
-    said = " ".join(str(error).split())[:200]
+        return "memory ran out; what to do: close other programs, or use --no-uncertainty", fault
     hint = "" if debug else "; what to do: run again with `hnuiseg --debug …` and report the output"
-    _say(f"a fault of hnuiseg: {type(error).__name__}: {said}{hint}")
-    return HnuisegError.exit_status
-
-
-def _say(line: str) -> None:
-    click.echo("error: " + " ".join(line.split()), err=True)
+    return f"a fault of hnuiseg: {type(error).__name__}: {str(error)[:200]}{hint}", fault
 
 
 def _interrupted() -> int:

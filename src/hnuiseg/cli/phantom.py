@@ -28,7 +28,7 @@ def phantom(out: Path, patients: int, seed: int) -> None:
         shown(0.0, "Making phantoms")
         from hnuiseg.cohorts import write_phantom_patient
 
-        for index in range(patients):
+        for index in range(patients):  # before the first is made, not after an hour
             if (out / f"patient-{index:03d}").exists():
                 raise OutputFailed(
                     f"patient-{index:03d} is already in {out.name!r}",

@@ -47,8 +47,9 @@ class Progress:
     def __call__(self, fraction: float | None, what: str) -> None:
         """Report how far `what` is (0 to 1; None where it can't be said)."""
         with self._lock:
-            if what != self._what:
-                self._what, self._began, self._last_line = what, time.monotonic(), 0.0
+            if fraction is None or fraction < (self._fraction or 0.0):  # another step begins
+                self._began, self._last_line = time.monotonic(), 0.0
+            self._what = what
             self._fraction = None if fraction is None else min(1.0, max(0.0, fraction))
             if self._visible and not self._closed:
                 self._draw()
@@ -57,6 +58,10 @@ class Progress:
     def named_first(self) -> Callable[[str, float], None]:
         """The same, for callers that say what before how far."""
         return lambda what, fraction: self(fraction, what)
+
+    def within(self, step: str) -> Callable[[float, str], None]:
+        """The same, for a callee that names its parts only."""
+        return lambda fraction, part: self(fraction, f"{step}, {part}")
 
     def close(self) -> None:
         """Take the bar away; nothing is drawn afterwards."""

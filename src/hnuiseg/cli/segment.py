@@ -11,7 +11,7 @@ from hnuiseg.cli.source import Source, source_arguments
 from hnuiseg.errors import WarningsUnderStrict, WrongCall
 
 if TYPE_CHECKING:
-    from hnuiseg.study import Case, Notice
+    from hnuiseg.study import Case
 
 
 @click.command()
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
-    help="Folder for the outputs. It appears whole or not at all.",
+    help="Folder for the outputs: new, empty, or with earlier outputs, which it replaces.",
 )
 @click.option(
     "--model",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--samples",
-    type=click.IntRange(2, 1000),
+    type=click.IntRange(1, 1000),
     default=10,
     show_default=True,
     help="Stochastic members behind probability and uncertainty.",
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--formats",
     metavar="A,B",
-    help="Only these outputs. Default: all that the study allows.",
+    help="Only these of nifti, rtstruct, report. Default: all that the study allows.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option(
@@ -74,23 +74,25 @@ def segment(  # noqa: PLR0913 - one argument an option
     """Find GTVp and GTVn in one STUDY and write every output to --out.
 
     STUDY is a folder of DICOM files in any order and of any names. With a PET both images are
-    used, without one the CT alone, and the output says which. Finding no tumour is a result.
+    used, without one the CT alone, and the output says which. The outputs appear all at once
+    or not at all. Finding no tumour is a result.
     """
     started = datetime.now(UTC)
     chosen: Any = precision
     with progress() as shown:
         shown(None, "Loading")
-        from hnuiseg.export import DEFAULT_FORMATS, check_output, export
+        from hnuiseg.export import DEFAULT_FORMATS, check_formats, check_output, export
         from hnuiseg.inference import PredictOptions, predict
         from hnuiseg.models import load_model
 
-        wanted = DEFAULT_FORMATS if formats is None else _formats(formats)
+        wanted = DEFAULT_FORMATS if formats is None else _names(formats)
+        check_formats(wanted)
         check_output(out)  # what must fail fails before an hour of computing
         loaded = load_model(model)
         options = PredictOptions(samples, seed, not no_uncertainty, variance, device, chosen)
 
-        case = read(source, shown)
-        prediction = predict(case, loaded, options, progress=shown)
+        case = _read(source, shown)
+        prediction = predict(case, loaded, options, shown.within("Segmenting"))
         shown(None, "Writing the outputs")
         result = export(
             case,
@@ -100,38 +102,33 @@ def segment(  # noqa: PLR0913 - one argument an option
             formats=wanted,
             started=started,
             created=datetime.now(UTC),
-            uid_entropy=None,
         )
-    for notice in case.notices:
-        click.echo(f"warning: {notice.text}", err=True)
-    click.echo(result.to_json() if as_json else result.summary())
-    if strict:
-        refuse_warnings(case.notices)
+    if as_json:
+        for notice in result.notices:
+            click.echo(f"warning: {notice.text}", err=True)
+    click.echo(result.to_json().rstrip() if as_json else result.summary())
+    if strict and result.notices:
+        codes = ", ".join(notice.code for notice in result.notices)
+        raise WarningsUnderStrict(
+            f"{len(result.notices)} warnings stand ({codes})",
+            "no warning under --strict",
+            "read the warnings; every output is written",
+        )
 
 
-def read(source: Source, shown: Progress) -> "Case":
+def _read(source: Source, shown: Progress) -> "Case":
     """The case that the arguments name."""
     from hnuiseg.study import read_files, read_study
 
     shown(None, "Reading the study")
     if source.study is not None:
-        return read_study(source.study, source.stated, progress=shown.named_first)
+        return read_study(source.study, source.stated, shown.named_first)
     assert source.ct is not None  # Source holds one of the two
-    return read_files(source.ct, source.pet, source.stated, progress=shown.named_first)
+    return read_files(source.ct, source.pet, source.stated, shown.named_first)
 
 
-def refuse_warnings(notices: "tuple[Notice, ...]") -> None:
-    """Under --strict: status 4 where warnings stand."""
-    if notices:
-        raise WarningsUnderStrict(
-            f"{len(notices)} warning(s): {', '.join(notice.code for notice in notices)}",
-            "no warning under --strict",
-            "look at the warnings above; the outputs are written",
-        )
-
-
-def _formats(listed: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
+def _names(listed: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in listed.split(",") if name.strip())
     if not names:
         raise WrongCall("--formats names none", "names with commas between", "leave it out for all")
     return names

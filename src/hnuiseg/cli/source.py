@@ -87,8 +87,8 @@ def source_arguments(command: _Command) -> _Command:
         pet_units: str | None,
         weight_kg: float | None,
         ct_only: bool,
-        **rest: Any,  # noqa: ANN401 - the command's own options
-    ) -> Any:  # noqa: ANN401 - whatever the command returns
+        **rest: Any,
+    ) -> Any:
         source = Source(study, ct, pet, weight_kg, ct_only, pet_units)
         return command(source=source, **rest)
 

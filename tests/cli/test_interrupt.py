@@ -1,0 +1,51 @@
+"""A real process, a real Ctrl-C: nothing half-written, and one line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+_MAIN = [sys.executable, "-c", "from hnuiseg.cli.main import main; main()"]
+
+
+def test_law_08_ctrl_c_leaves_earlier_outputs_as_they_were(
+    ct_file: Path, model_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    plain = ["segment", "--ct", str(ct_file), "--model", str(model_file), "--out", str(out)]
+    plain += ["--formats", "nifti"]
+    done = subprocess.run(
+        [*_MAIN, *plain, "--no-uncertainty", "--json"], check=True, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout)["members"] == 1
+    assert "\x1b" not in done.stderr
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    running = subprocess.Popen(
+        [*_MAIN, *plain, "--samples", "1000"], stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    for line in running.stderr:  # progress appears after two seconds
+        if line.startswith("Segmenting"):
+            break
+    os.kill(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert said.splitlines()[-1] == "interrupted: earlier outputs are as they were"
+    assert "Traceback" not in said
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    """`hnuiseg --help | true`: the reader is gone before anything is written."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    running = subprocess.Popen(
+        [*_MAIN, "--help"], stdout=write_end, stderr=subprocess.PIPE, text=True
+    )
+    os.close(write_end)
+    _, said = running.communicate(timeout=30)
+    assert (running.returncode, said) == (0, "")

@@ -1,0 +1,73 @@
+"""Commands that the docs show are run, in the order of the pages, against one phantom."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from hnuiseg.cli.main import run
+from hnuiseg.models import shipped_models
+
+_ROOT = Path(__file__).parents[2]
+_PAGES = ("README.md", "docs/how-to/segment.md", "docs/reference/commands.md")
+_BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def shown() -> list[str]:
+    """Every command line once, as first shown: a page may repeat what another one has."""
+    lines: dict[str, None] = {}
+    for page in _PAGES:
+        for block in _BLOCK.findall((_ROOT / page).read_text(encoding="utf-8")):
+            for line in block.splitlines():
+                assert line.startswith("$ hnuiseg "), f"{page}: {line}"
+                lines[line.removeprefix("$ hnuiseg ")] = None
+    return list(lines)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("docs")
+
+
+def test_commands_are_found() -> None:
+    words = {line.split()[0] for line in shown()}
+    assert words >= {"segment", "inspect", "phantom", "models", "evaluate"}
+
+
+@pytest.mark.parametrize("line", shown())
+def test_shown_commands_run(
+    line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not shipped_models() and line.split(maxsplit=1)[0] in ("segment", "evaluate"):
+        pytest.fail("no model is shipped: the commands of the docs can't run")
+    monkeypatch.chdir(folder)
+    assert run(shlex.split(line)) == 0, capsys.readouterr().err
+    out = capsys.readouterr().out
+    assert out
+    if "--json" in line:
+        json.loads(out)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [_ROOT / "README.md", _ROOT / "CONTRIBUTING.md", *(_ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_names_demo_and_test_first() -> None:
+    first = re.search(r"```sh\n(.*?)```", (_ROOT / "README.md").read_text(), re.DOTALL)
+    assert first is not None
+    assert [line.split("#")[0].strip() for line in first.group(1).splitlines()] == [
+        "make demo",
+        "make test",
+    ]
+
+
+def test_nothing_of_one_machine_is_in_the_docs() -> None:
+    for page in [*_ROOT.glob("*.md"), *(_ROOT / "docs").rglob("*.md"), _ROOT / "constraints.txt"]:
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"(?:^|[\s`(])/(?:work|root|home|opt)/", text), page.name
+        assert "file://" not in text

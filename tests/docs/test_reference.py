@@ -1,0 +1,32 @@
+"""The reference says of every command what the code says."""
+
+from pathlib import Path
+
+import click
+import pytest
+
+from hnuiseg.cli.reference import commands, renewed
+
+_ROOT = Path(__file__).parents[2]
+_PAGE = (_ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+_COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("name", sorted(_COMMANDS))
+def test_every_command_has_help_and_a_section(name: str) -> None:
+    command = _COMMANDS[name]
+    assert command.help
+    assert f"\n## {name}\n" in _PAGE
+    assert f"<!-- options of {name} -->" in _PAGE
+    for parameter in command.params:
+        assert not isinstance(parameter, click.Option) or parameter.help
+
+
+def test_option_tables_are_those_of_the_code() -> None:
+    """Otherwise: `.venv/bin/python -m hnuiseg.cli.reference`."""
+    assert renewed(_PAGE) == _PAGE
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 3, 4, 5, 6, 130])
+def test_every_exit_status_is_documented(status: int) -> None:
+    assert f"\n| {status} | " in _PAGE
