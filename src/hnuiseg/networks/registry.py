@@ -16,7 +16,7 @@ def _full(**settings: Any) -> nn.Module:
 
 def _compact(**settings: Any) -> nn.Module:
     """Small enough to train in under an hour and to run in minutes on two cores."""
-    return ResidualEncoderUNet(widths=(12, 24, 48, 96), blocks=(1, 2, 2, 2), **settings)
+    return ResidualEncoderUNet(widths=(16, 32, 64, 128), blocks=(1, 2, 2, 2), **settings)
 
 
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {

@@ -1,0 +1,111 @@
+"""Recipe `phantom`: the compact first model, from phantoms alone, on two cores.
+
+Later recipes replace it; it shares their losses, sampling, augmentation and loop.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from hnuiseg.cohorts.phantom import phantom, phantom_case
+from hnuiseg.inference.inputs import network_inputs
+from hnuiseg.models import ModelSettings
+from hnuiseg.training.augment import augmented, without_pet
+from hnuiseg.training.loop import Batch
+from hnuiseg.training.sampling import Sample, draw_box
+from hnuiseg.volume import Grid, Volume, resample, standing
+
+SETTINGS = ModelSettings(
+    network="resenc-compact",
+    network_settings={},
+    # the soft-tissue window: lesions differ from muscle by a few tens of HU, and Table 3 finds
+    # both windows comparable
+    ct_scheme="window_soft",
+    pet_scheme="suv_0_50",
+    working_spacing=(3.0, 3.0, 3.0),
+    window=(48, 64, 64),
+    dropout_rate=0.05,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PhantomRecipe:
+    """Everything that decides the outcome, but for the seed."""
+
+    steps: int = 1000
+    learning_rate: float = 2e-3
+    warm_up: int = 50
+    around_tumour: float = 0.75
+    ct_only: float = 0.4
+    new_patient_every: int = 12  # steps
+    patients_at_start: int = 8
+    patients_kept: int = 64
+
+    def described(self) -> dict[str, float]:
+        """For the record beside the weights."""
+        return asdict(self)
+
+
+def truth_on(truth: Volume, working: Grid) -> UInt8[np.ndarray, "z y x"]:
+    """Labels on the working grid: the class that fills most of a voxel, by linear weights."""
+    upright = standing(truth)
+    shares = [
+        resample(Volume((upright.array == value).astype(np.float32), upright.grid, "1"), working)
+        for value in (1, 2)
+    ]
+    primary, nodes = (share.array for share in shares)
+    labels = np.zeros(working.shape, dtype=np.uint8)
+    labels[primary > 0.5] = 1
+    labels[nodes > 0.5] = 2
+    return labels
+
+
+def phantom_sample(seed: int, index: int) -> Sample:
+    """A phantom as the network sees it, with its truth on the working grid."""
+    torch.set_num_threads(1)  # runs beside the training process
+    made = phantom(seed, index)
+    inputs = network_inputs(phantom_case(made), SETTINGS)
+    return Sample.of(inputs, truth_on(made.truth, inputs.working))
+
+
+def phantom_batches(recipe: PhantomRecipe, seed: int, first: int) -> Iterator[Batch]:
+    """Batches of one patch from step `first` on; a second process makes the patients.
+
+    Which patients are at hand at a step follows from the step alone, so a resumed run sees the
+    same batches as one that was never stopped.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as maker:
+        waiting: dict[int, Future[Sample]] = {}
+        ready: dict[int, Sample] = {}
+        step = first
+        while True:
+            newest = recipe.patients_at_start + step // recipe.new_patient_every
+            oldest = max(0, newest - recipe.patients_kept)
+            for index in range(oldest, newest + 3):  # a few ahead of need
+                if index not in waiting and index not in ready:
+                    waiting[index] = maker.submit(phantom_sample, seed, index)
+            generator = np.random.Generator(
+                np.random.Philox(np.random.SeedSequence([seed, 0x42415443, step]))
+            )
+            chosen = int(generator.integers(oldest, newest))
+            for index in [k for k in waiting if k < newest]:
+                ready[index] = waiting.pop(index).result()
+            for index in [k for k in ready if k < oldest]:
+                del ready[index]
+            yield _batch(ready[chosen], recipe, generator)
+            step += 1
+
+
+def _batch(patient: Sample, recipe: PhantomRecipe, generator: np.random.Generator) -> Batch:
+    labels = patient.labels.numpy()
+    box = draw_box(labels, SETTINGS.window, recipe.around_tumour, generator)
+    patch = patient.cut(box)
+    if generator.random() < recipe.ct_only:
+        patch = without_pet(patch)
+    patch = augmented(patch, generator)
+    return patch.images[None].contiguous(), patch.labels[None].long()
