@@ -1,0 +1,150 @@
+"""Losses by hand, samples by law, and a loop that can be stopped and goes on the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hnuiseg.errors import OutputFailed
+from hnuiseg.networks import ResidualEncoderUNet
+from hnuiseg.training import PhantomRecipe, make_phantom_model
+from hnuiseg.training.augment import augmented, without_pet
+from hnuiseg.training.loop import Batch, Schedule, train
+from hnuiseg.training.losses import segmentation_loss, soft_dice_loss
+from hnuiseg.training.phantom_figures import FRESH_SEED
+from hnuiseg.training.sampling import Sample, draw_box
+
+SHAPE = (8, 10, 12)
+
+
+def _sample(seed: int) -> Sample:
+    generator = np.random.default_rng(seed)
+    images = torch.from_numpy(generator.normal(size=(4, *SHAPE)).astype(np.float32))
+    images[2:] = 0
+    coverage = torch.from_numpy(generator.random(SHAPE) < 0.7)
+    images[1][~coverage] = 0
+    labels = torch.from_numpy(generator.integers(0, 3, SHAPE).astype(np.uint8))
+    return Sample(images, coverage, labels)
+
+
+def test_dice_loss_by_hand() -> None:
+    """Two voxels, classes 0 and 1, uniform answers of 1/3 each; equation 2 with constant 1."""
+    logits, labels = torch.zeros(1, 3, 1, 1, 2), torch.tensor([[[[0, 1]]]])
+    present = (2 * (1 / 3) + 1) / (1 + 2 / 9 + 1)  # classes 0 and 1
+    absent = 1 / (2 / 9 + 1)  # class 2
+    expected = 1 - (2 * present + absent) / 3
+    assert soft_dice_loss(logits, labels).item() == pytest.approx(expected, rel=1e-6)
+    total = segmentation_loss(logits, labels).item()
+    assert total == pytest.approx(expected + np.log(3), rel=1e-6)
+
+
+def test_loss_is_least_for_the_truth() -> None:
+    labels = _sample(1).labels[None].long()
+    certain = 30.0 * torch.nn.functional.one_hot(labels, 3).movedim(-1, 1).float()
+    assert segmentation_loss(certain, labels).item() == pytest.approx(0.0, abs=1e-4)
+    assert segmentation_loss(-certain, labels).item() > 1.0
+
+
+@given(seed=st.integers(0, 10_000), value=st.sampled_from([1, 2]))
+def test_crops_around_tumour_hold_tumour(seed: int, value: int) -> None:
+    generator = np.random.default_rng(seed)
+    labels = np.zeros((20, 24, 28), dtype=np.uint8)
+    place = [int(generator.integers(n)) for n in labels.shape]
+    labels[place[0], place[1], place[2]] = value
+    box = draw_box(labels, (8, 8, 16), 1.0, generator)
+    assert labels[box].shape == (8, 8, 16)
+    assert (labels[box] == value).any()
+
+
+@given(seed=st.integers(0, 10_000))
+def test_random_crops_stay_inside(seed: int) -> None:
+    labels = np.zeros((20, 24, 28), dtype=np.uint8)
+    box = draw_box(labels, (8, 24, 16), 0.5, np.random.default_rng(seed))
+    assert labels[box].shape == (8, 24, 16)
+
+
+@given(seed=st.integers(0, 10_000))
+def test_augmentation_never_touches_an_absent_pet_or_a_prompt(seed: int) -> None:
+    sample = _sample(seed)
+    changed = augmented(sample, np.random.default_rng(seed))
+    assert (changed.images[1][~changed.coverage] == 0).all()
+    assert (changed.images[2:] == 0).all()
+    assert not torch.equal(changed.images[0], sample.images[0])
+    bare = augmented(without_pet(sample), np.random.default_rng(seed))
+    assert (bare.images[1] == 0).all()
+
+
+@given(seed=st.integers(0, 10_000))
+def test_images_coverage_and_truth_move_together(seed: int) -> None:
+    sample = _sample(seed)
+    where = (torch.arange(12).expand(SHAPE) * 100).float()  # far larger than noise and scale
+    marked = Sample(
+        torch.stack([where, *sample.images[1:]]), sample.coverage, where.to(torch.uint8)
+    )
+    changed = augmented(marked, np.random.default_rng(seed))
+    flipped = bool(changed.images[0, 0, 0, 0] > changed.images[0, 0, 0, -1])
+    expected = marked.labels.flip(-1) if flipped else marked.labels
+    assert torch.equal(changed.labels, expected)
+    assert torch.equal(changed.coverage, sample.coverage.flip(-1) if flipped else sample.coverage)
+
+
+def _batches(first: int) -> Iterator[Batch]:
+    step = first
+    while True:
+        sample = _sample(step)
+        yield sample.images[None, :, :, :8, :], sample.labels[None, :, :8, :].long()
+        step += 1
+
+
+def _network() -> ResidualEncoderUNet:
+    torch.manual_seed(5)
+    return ResidualEncoderUNet(widths=(4, 8), blocks=(1, 1), dropout=0.2)
+
+
+class _Stopped(Exception):
+    pass
+
+
+def test_a_stopped_run_ends_with_the_same_weights(tmp_path: Path) -> None:
+    schedule = Schedule(steps=6, warm_up=2, learning_rate=1e-2, checkpoint_every=2)
+    whole = _network()
+    train(whole, _batches, schedule, tmp_path / "whole")
+
+    def stop(step: int, _of: int, _loss: float) -> None:
+        if step == 5:  # after a checkpoint at 4: step 5 is lost and must be done again
+            raise _Stopped
+
+    with pytest.raises(_Stopped):
+        train(_network(), _batches, schedule, tmp_path / "pieces", stop)
+    torch.manual_seed(99)  # a new process starts with another state
+    resumed = _network()
+    torch.manual_seed(77)
+    train(resumed, _batches, schedule, tmp_path / "pieces")
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    lines = (tmp_path / "pieces" / "losses.jsonl").read_text().splitlines()
+    assert len(lines) == 6
+
+
+def test_schedule_warms_up_and_ends_near_zero() -> None:
+    schedule = Schedule(steps=100, warm_up=10, learning_rate=1.0)
+    rates = [schedule.rate(k) for k in range(100)]
+    assert rates[9] == rates[10] == 1.0
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 1e-3
+
+
+def test_a_run_is_not_continued_with_another_seed(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(OutputFailed, match="another recipe or seed"):
+        make_phantom_model(tmp_path, PhantomRecipe(steps=1), seed=1, patients=1)
+
+
+def test_the_fresh_cohort_is_never_trained_on(tmp_path: Path) -> None:
+    with pytest.raises(OutputFailed, match="measured on"):
+        make_phantom_model(tmp_path, PhantomRecipe(), seed=FRESH_SEED, patients=1)
