@@ -1,5 +1,6 @@
 """Pixels of a series: every syntax gives the same values; what isn't whole is refused."""
 
+import contextlib
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -202,3 +203,20 @@ def test_a_file_that_goes_away_meanwhile_is_refused(
     harm(tmp_path / "1.dcm")
     with pytest.raises(InputRefused, match=r"1\.dcm"):
         read_series(series)
+
+
+def test_damaged_headers_are_left_out_or_refused_and_nothing_else_happens(tmp_path: Path) -> None:
+    """Bytes changed, lost and put in, anywhere: no other error, and no warning."""
+    rng = np.random.default_rng(0)
+    folder = save(tiny_headers(count=3), tmp_path)
+    whole = (folder / "1.dcm").read_bytes()
+    for _ in range(60):
+        harmed = bytearray(whole)
+        for _ in range(3):
+            at = int(rng.integers(132, len(harmed)))
+            length, instead = rng.integers(0, 5, size=2)
+            harmed[at : at + length] = rng.bytes(int(instead))
+        (folder / "1.dcm").write_bytes(harmed)
+        for series in scan_folder(folder).series:
+            with contextlib.suppress(InputRefused):
+                assert np.isfinite(read_series(series).array).all()

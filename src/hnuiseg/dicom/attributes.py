@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import pydicom
 from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.errors import BytesLengthException
 from pydicom.tag import Tag
 
 from hnuiseg.errors import InputRefused
 
 # What pydicom's conversion of a damaged element was seen to raise.
 UNREADABLE = (
+    BytesLengthException,
     ValueError,
     TypeError,
     KeyError,

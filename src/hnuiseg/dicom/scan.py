@@ -36,6 +36,19 @@ _ENHANCED = {
     LegacyConvertedEnhancedMRImageStorage,
     LegacyConvertedEnhancedPETImageStorage,
 }
+_IDENTIFYING = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID")
+_SORTING = (  # what the scan and the properties of a series look at besides
+    "StudyInstanceUID",
+    "Modality",
+    "SeriesDescription",
+    "FrameOfReferenceUID",
+    "CorrectedImage",
+    "ImageType",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "ImageOrientationPatient",
+)
 # Image Type (0008,0008) of what is no stack of slices; vendors' words beside the standard's
 _LOCALIZER = {"LOCALIZER", "SCOUT", "TOPOGRAM"}
 _RENDERED = {"MIP", "MAXIMUM INTENSITY PROJECTION", "PROJECTION IMAGE", "VRT", "SCREEN SAVE"}
@@ -103,7 +116,7 @@ class SeriesHeaders:
         if self.split_off is not None:
             return self.split_off
         if not self.is_image:
-            return f"no CT, PET or MR image but {UID(self.sop_class_uid).name}"
+            return f"no CT, PET or MR image but {UID(self.sop_class_uid, config.IGNORE).name}"
         if self.sop_class_uid in _ENHANCED or _is_multi_frame(self.headers[0]):
             return "an enhanced multi-frame image, which isn't read"
         return _not_a_stack(self.headers[0])
@@ -148,7 +161,7 @@ def scan_folder(folder: Path, progress: Callable[[int, int], None] | None = None
             instance = text(header, "SOPInstanceUID")
             if instance not in kept:
                 kept[instance] = (header, path)
-            elif kept[instance][0] == header:
+            elif _same(kept[instance][0], header):
                 first = kept[instance][1].name
                 unread.append(Unread(path.name, f"a second copy of the image in {first}"))
             else:  # two images under one UID: the series they claim is refused, not mended
@@ -179,24 +192,36 @@ def _header(path: Path) -> pydicom.Dataset | str | None:
     bare = start[:2] == b"\x08\x00" and start[2:4] in (b"\x00\x00", b"\x05\x00", b"\x08\x00")
     if start[128:] != b"DICM" and not bare:
         return "not DICOM" if start else "an empty file"
+    return _parsed(path, bare)
+
+
+def _parsed(path: Path, bare: bool) -> pydicom.Dataset | str | None:
     try:
         # The standard's limits on text are often overstepped; values are checked where used.
         with config.disable_value_validation(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             header = pydicom.dcmread(path, stop_before_pixels=True, force=bare)
+            _convert(header.file_meta)
             _convert(header)
+            absent = [k for k in _IDENTIFYING if not text(header, k)]
+            for keyword in _SORTING:
+                text(header, keyword)
+            if text(header.file_meta, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+                return None
+    except InputRefused as refusal:
+        return f"damaged header: {refusal.came}"
     except (InvalidDicomError, *UNREADABLE) as error:
         return f"damaged header ({type(error).__name__})"
-    if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
-        return None
-    absent = [
-        keyword
-        for keyword in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID")
-        if not text(header, keyword)
-    ]
     if absent:
         return f"no {named(absent[0])}: no image, or cut off within its header"
     return header
+
+
+def _same(a: pydicom.Dataset, b: pydicom.Dataset) -> bool:
+    try:
+        return bool(a == b)
+    except UNREADABLE:
+        return False
 
 
 def _convert(header: pydicom.Dataset) -> None:

@@ -112,6 +112,7 @@ def _stored(path: Path, header: pydicom.Dataset) -> Shaped[np.ndarray, "y x"]:
             whole = pydicom.dcmread(path, force=True)  # the scan knows that it is DICOM
             _complete(whole, path.name)
             pixels = whole.pixel_array
+            changed = text(whole, "SOPInstanceUID") != text(header, "SOPInstanceUID")
     except (InvalidDicomError, RuntimeError, *UNREADABLE) as error:
         raise InputRefused(
             f"the pixels of {path.name} can't be decoded, as {_syntax(header)}: "
@@ -119,7 +120,7 @@ def _stored(path: Path, header: pydicom.Dataset) -> Shaped[np.ndarray, "y x"]:
             "whole files in an uncompressed, RLE, JPEG, JPEG-LS or JPEG 2000 syntax",
             _COPY,
         ) from error
-    if text(whole, "SOPInstanceUID") != text(header, "SOPInstanceUID"):
+    if changed:
         raise InputRefused(
             f"{path.name} changed while it was read", "files that stay as they are", "try again"
         )
