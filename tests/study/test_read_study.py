@@ -268,14 +268,19 @@ def test_a_pet_that_misses_the_ct_is_refused(tmp_path: Path) -> None:
     assert _refusal(tmp_path).startswith("the PET covers no part of the CT; allowed: a PET and")
 
 
-def test_a_file_cut_off_in_its_header_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", [200, 100, 0])
+def test_a_file_cut_off_in_its_header_is_said(tmp_path: Path, length: int) -> None:
+    """The last slice: no gap gives its loss away."""
     write_ct(tmp_path)
     last = tmp_path / "ct_0018.dcm"
-    last.write_bytes(last.read_bytes()[:200])
+    last.write_bytes(last.read_bytes()[:length])
+    (tmp_path / "notes.txt").write_text("a list of what is here")
+    shutil.copy(tmp_path / "ct_0001.dcm", tmp_path / "ct_0001 (2).dcm")
     case = read_study(tmp_path)
     assert case.ct.grid.shape[0] == 17
     (notice,) = [n for n in case.notices if n.code == "files-unread"]
-    assert notice.text.startswith("DICOM files were left out: ct_0018.dcm: ")
+    assert notice.text.startswith("Files that may be images were left out: ct_0018.dcm (")
+    assert notice.text.count("ct_") == 1
 
 
 def test_units_stated_for_dicom_are_a_wrong_call(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ from hnuiseg.volume import Volume, covered, resample
 
 Progress = Callable[[str, float], None]
 
-_HARMLESS = ("not DICOM", "a second copy", "an empty file")
+_HARMLESS = ("not DICOM", "a second copy")  # reasons of a scan, unless the name says DICOM
+_DICOM_NAMES = (".dcm", ".ima")
 _CT_ONLY = "segment from the CT alone with --ct-only"
 
 
@@ -194,12 +195,17 @@ def pet_on_ct(native: Volume, suv: SuvFactor, ct: Volume) -> tuple[PetImage, tup
 
 def unread_notices(scan: Scan) -> tuple[Notice, ...]:
     """A warning where files that should be images were left out."""
-    damaged = [u for u in scan.unread if not u.reason.startswith(_HARMLESS)]
+    damaged = [
+        u
+        for u in scan.unread
+        if not u.reason.startswith(_HARMLESS)
+        or (u.reason.startswith("not DICOM") and u.name.lower().endswith(_DICOM_NAMES))
+    ]
     if not damaged:
         return ()
-    shown = "; ".join(f"{u.name}: {u.reason}" for u in damaged[:3])
+    shown = "; ".join(f"{u.name} ({u.reason})" for u in damaged[:3])
     more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
-    return (Notice("files-unread", f"DICOM files were left out: {shown}{more}."),)
+    return (Notice("files-unread", f"Files that may be images were left out: {shown}{more}."),)
 
 
 def _source(series: SeriesHeaders) -> str:
