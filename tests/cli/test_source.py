@@ -15,7 +15,6 @@ Call = Callable[..., tuple[int, str, str]]
         (["{folder}", "--ct", "{file}"], "both a STUDY folder and --ct or --pet"),
         (["{folder}", "--pet", "{file}"], "both a STUDY folder and --ct or --pet"),
         (["--pet", "{file}"], "--pet without --ct"),
-        (["--ct", "{file}", "--pet", "{file}", "--ct-only"], "--ct-only together with --pet"),
         (["--ct", "{file}", "--pet-units", "suv"], "--pet-units without --pet"),
         (["--ct", "{folder}/none.nii"], "'none.nii' doesn't exist"),
         (["{folder}/none"], "'none' doesn't exist"),

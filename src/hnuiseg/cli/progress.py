@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 QUIET_S = 2.0
-_LINE_EVERY_S = 5.0
+_LINE_EVERY_S = 10.0
 
 
 @contextmanager

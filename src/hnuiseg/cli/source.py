@@ -34,8 +34,6 @@ class Source:
         if self.study is None and self.ct is None:
             came = "--pet without --ct" if self.pet is not None else "neither STUDY nor --ct"
             raise _wrong(came, "name a folder, or a CT file with --ct")
-        if self.ct_only and self.pet is not None:
-            raise _wrong("--ct-only together with --pet", "leave one of the two out")
         if self.ct is not None and self.pet is None and self.pet_units is not None:
             raise _wrong("--pet-units without --pet", "name the PET with --pet, or leave it out")
         for path in (self.study, self.ct, self.pet):
