@@ -2,16 +2,16 @@
 
 import io
 from datetime import UTC, datetime
-from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
-import pytest
+from matplotlib.figure import Figure as Canvas
+from matplotlib.text import Annotation
 from PIL import Image
 
 from hnuiseg.export import export
 from hnuiseg.export.report import figures
-from hnuiseg.export.report.figures import Figure
+from hnuiseg.export.report.figures import VIEWS, Figure, draw_letters
 from hnuiseg.export.result import Result, stamp
 from hnuiseg.inference import Prediction
 from hnuiseg.study.case import Case
@@ -44,38 +44,58 @@ def orange(figure: Figure) -> np.ndarray:
     return np.asarray((rgb[..., 0] > 200) & (np.abs(rgb[..., 1] - 110) < 30) & (rgb[..., 2] < 80))
 
 
-def test_left_is_right_and_the_head_is_up(tmp_path: Path) -> None:
-    """A marker at the patient's left, back and head lies right, low and high in its views."""
+def contour_places(marker: tuple[slice, slice, slice], tmp_path: Path) -> list[tuple[float, float]]:
+    """Mean row and column of the contour in the CT's axial, coronal and sagittal views."""
     labels = np.zeros(GRID.shape, dtype=np.uint8)
-    labels[11:14, 28:32, 38:43] = 1  # high z: head; high y: back; high x: left
-    case = made_case(with_pet=False)
-    _, (figure,) = drawn(case, made_prediction(labels), tmp_path)
+    labels[marker] = 1
+    _, (figure,) = drawn(made_case(with_pet=False), made_prediction(labels), tmp_path)
     found = orange(figure)[:, : pixels(figure).shape[1] // 2]  # the CT's column
-    rows, middle = np.flatnonzero(found.any(axis=1)), found.shape[1] / 2
+    rows = np.flatnonzero(found.any(axis=1))
     views = np.split(rows, np.flatnonzero(np.diff(rows) > 20) + 1)
-    assert len(views) == 3  # axial, coronal, sagittal
-    for view in views:  # patient's left, left, back
-        columns = np.flatnonzero(found[view].any(axis=0))
-        assert columns.min() > middle
-    # the widths of the axial picture (80 mm high) and the others (48 mm) follow from mm
-    dark = pixels(figure)[:, : int(middle * 2)].max(axis=2) < 5
-    assert dark.any()
+    assert len(views) == 3
+    return [
+        (float(view.mean()), float(np.flatnonzero(found[view].any(axis=0)).mean()))
+        for view in views
+    ]
 
 
-ORDERS = [
-    (axes, flips) for axes in permutations((0, 1, 2)) for flips in product((False, True), repeat=3)
-]
+def test_left_is_right_and_the_head_is_up(tmp_path: Path) -> None:
+    """What is more to the patient's left, back and head lies more right, low and high."""
+    one = contour_places((slice(11, 14), slice(27, 31), slice(36, 41)), tmp_path)
+    other = contour_places((slice(3, 6), slice(9, 13), slice(8, 13)), tmp_path)
+    down, right = np.sign(np.subtract(one, other)).T
+    assert down.tolist() == [1, -1, -1]  # axial: back; coronal and sagittal: head
+    assert right.tolist() == [1, 1, 1]  # axial and coronal: left; sagittal: back
 
 
-@pytest.mark.parametrize(("axes", "flips"), [ORDERS[k] for k in (1, 14, 27, 46)])
-def test_any_stored_order_gives_the_same_picture(
-    tmp_path: Path, axes: tuple[int, int, int], flips: tuple[bool, bool, bool]
-) -> None:
-    case, prediction = made_case(), made_prediction(ball_labels())
-    _, standing = drawn(case, prediction, tmp_path / "standing")
-    _, turned = drawn(*stored_as(case, prediction, axes, flips), tmp_path / "turned")
-    for a, b in zip(standing, turned, strict=True):
-        np.testing.assert_array_equal(pixels(a), pixels(b))
+ORDERS: tuple[tuple[tuple[int, int, int], tuple[bool, bool, bool]], ...] = (
+    ((1, 2, 0), (False, True, True)),
+    ((2, 0, 1), (True, False, False)),
+    ((0, 2, 1), (True, True, True)),
+)
+
+
+def test_any_stored_order_gives_the_same_picture(tmp_path: Path) -> None:
+    labels = np.where(ball_labels() == 2, 0, ball_labels())  # one class: one picture
+    case, prediction = made_case(), made_prediction(labels)
+    _, (standing,) = drawn(case, prediction, tmp_path)
+    for axes, flips in ORDERS:
+        _, (turned,) = drawn(*stored_as(case, prediction, axes, flips), tmp_path)
+        np.testing.assert_array_equal(pixels(turned), pixels(standing), f"{axes} {flips}")
+
+
+def test_letters_stand_where_the_marker_test_found_the_sides() -> None:
+    """R at the left, A or H at the top: the patient lies as if seen from the feet or front."""
+    expected = {
+        "axial": {"R": (0, 0.5), "L": (1, 0.5), "A": (0.5, 1), "P": (0.5, 0)},
+        "coronal": {"R": (0, 0.5), "L": (1, 0.5), "H": (0.5, 1), "F": (0.5, 0)},
+        "sagittal": {"A": (0, 0.5), "P": (1, 0.5), "H": (0.5, 1), "F": (0.5, 0)},
+    }
+    for view in VIEWS:
+        axes = Canvas().add_subplot()
+        draw_letters(axes, view)
+        letters = [text for text in axes.texts if isinstance(text, Annotation)]
+        assert {text.get_text(): text.xy for text in letters} == expected[view.name]
 
 
 def test_one_figure_a_class_or_one_of_the_body(tmp_path: Path) -> None:

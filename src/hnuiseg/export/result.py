@@ -62,7 +62,12 @@ class Result:
         if not self.lesions:
             return "No tumour found"
         count = len(self.lesions)
-        parts = [f"{t.lesions} {t.class_name} ({t.volume_ml:.1f} ml)" for t in self.totals]
+        parts = [
+            f"{t.lesions} {t.class_name} ({t.volume_ml:.1f} ml)"
+            if t.lesions
+            else f"no {t.class_name}"
+            for t in self.totals
+        ]
         return f"{count} lesion{'s' if count > 1 else ''} found: {', '.join(parts)}"
 
     def to_json(self) -> str:

@@ -10,6 +10,7 @@ from hnuiseg.export.report.figures import Figure, figures
 from hnuiseg.export.result import APPROVAL, Result, stamp
 from hnuiseg.inference import Prediction
 from hnuiseg.study.case import Case
+from hnuiseg.volume import Triple
 
 __all__ = ["Figure", "figures", "report_html"]
 
@@ -19,6 +20,7 @@ def report_html(case: Case, prediction: Prediction, result: Result) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["stamp"] = stamp
     environment.filters["base64"] = lambda png: base64.b64encode(png).decode("ascii")
+    environment.filters["sides"] = _sides
     template = resources.files("hnuiseg.export.report").joinpath("page.html")
     page = environment.from_string(template.read_text(encoding="utf-8"))
     return page.render(
@@ -27,6 +29,15 @@ def report_html(case: Case, prediction: Prediction, result: Result) -> str:
         colours={name: f"rgb{rgb}" for name, rgb in COLOURS.items()},
         approval=APPROVAL,
         oblique=_oblique(case),
+    )
+
+
+def _sides(centre_mm: Triple) -> str:
+    """An LPS position without signs: "18 L · 15 A · 24 H"."""
+    names = (("L", "R"), ("P", "A"), ("H", "F"))
+    pairs = zip(centre_mm, names, strict=True)
+    return " · ".join(
+        f"{abs(v):.0f} {positive if v >= 0 else negative}" for v, (positive, negative) in pairs
     )
 
 

@@ -151,20 +151,20 @@ def _figure(
     buffer = io.BytesIO()
     canvas.savefig(buffer, format="png", facecolor="black", metadata={"Software": None})
     planes = ", ".join(view.name for view in VIEWS)
-    return Figure(title, _caption(stack), f"{planes} views: {title}", buffer.getvalue())
+    return Figure(title, _caption(stack, box), f"{planes} views: {title}", buffer.getvalue())
 
 
 _HEADINGS = {"ct": "CT", "pet": "PET on CT", "entropy": "Uncertainty"}
 
 
-def _caption(stack: Stack) -> str:
+def _caption(stack: Stack, box: tuple[slice, slice, slice]) -> str:
     parts = [
         "Axial, coronal and sagittal planes; dotted lines mark where the other planes cut.",
         "R right, L left, A front, P back, H head, F feet.",
     ]
-    if stack.coverage is not None and not stack.coverage.all():
+    if stack.coverage is not None and not stack.coverage[box].all():
         parts.append("Diagonal hatching on the PET: not reached by the PET.")
-    if stack.votes is not None and (stack.votes < 2).any():
+    if stack.votes is not None and (stack.votes[box] < 2).any():
         parts.append("Crossed hatching on the uncertainty: not sampled.")
     return " ".join(parts)
 
@@ -216,7 +216,7 @@ def _panel(
     axes.set_ylim((0.0, height) if view.head_up else (height, 0.0))
     axes.set_aspect("equal", adjustable="box")
     axes.set_axis_off()
-    _letters(axes, view)
+    draw_letters(axes, view)
     if layer == "ct":
         down, across = (
             (point[k] - box[k].start + 0.5) * stack.grid.spacing[k]
@@ -260,7 +260,9 @@ def _outline(
     colour = tuple(c / 255 for c in COLOURS[name])
     ring = np.pad(mask, 1).astype(float)  # padded: contours close at the image's border
     style = "dashed" if layer == "entropy" else "solid"
-    axes.contour(x, y, ring, levels=[0.5], colors=[colour], linewidths=1.3, linestyles=style)
+    # dark below coloured: an orange line alone is lost in the orange of high uptake
+    axes.contour(x, y, ring, levels=[0.5], colors=["black"], linewidths=2.8, alpha=0.75)
+    axes.contour(x, y, ring, levels=[0.5], colors=[colour], linewidths=1.4, linestyles=style)
 
 
 def _hatch(axes: Any, mask: Bool[np.ndarray, "h w"], pattern: str, frame: dict[str, Any]) -> None:
@@ -275,7 +277,8 @@ def _hatch(axes: Any, mask: Bool[np.ndarray, "h w"], pattern: str, frame: dict[s
     shown.set_linewidth(0.0)
 
 
-def _letters(axes: Any, view: View) -> None:
+def draw_letters(axes: Any, view: View) -> None:
+    """The patient's sides at the four edges of matplotlib `axes`."""
     places = ((0.0, 0.5, 5, 0), (1.0, 0.5, -5, 0), (0.5, 1.0, 0, -4), (0.5, 0.0, 0, 4))
     align = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
     for letter, (x, y, right, up), (ha, va) in zip(view.letters, places, align, strict=True):
