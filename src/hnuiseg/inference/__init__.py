@@ -1,5 +1,6 @@
 """Windows, stochastic members, uncertainty: a `Case` and a `ModelFile` to a `Prediction`."""
 
+from hnuiseg.inference.inputs import CHANNELS
 from hnuiseg.inference.members import (
     LARGEST_ANGLE,
     NOISE_STD,
@@ -9,7 +10,7 @@ from hnuiseg.inference.members import (
     Rotation,
     draw_members,
 )
-from hnuiseg.inference.predict import CHANNELS, PredictOptions, network_for, predict
+from hnuiseg.inference.predict import PredictOptions, network_for, predict
 from hnuiseg.inference.prediction import CLASSES, Prediction
 from hnuiseg.inference.uncertainty import LEAST_VOTES, Accumulator, entropy, mutual_information
 from hnuiseg.inference.windows import gaussian_weight, predict_windows, window_starts

@@ -3,7 +3,7 @@
 Training and inference make their images here, so that both see the same thing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,10 +13,11 @@ from torch import Tensor
 from hnuiseg.models import ModelSettings
 from hnuiseg.preprocessing import bq_per_suv, images_for_network
 from hnuiseg.study import Case
-from hnuiseg.volume import Grid, Reorientation, Volume, resample
+from hnuiseg.volume import Grid, Reorientation, Triple, Volume, body_box, resample
 
 CHANNELS = ("CT", "PET", "GTVp prompt", "GTVn prompt")  # of every network, in this order
 AIR_HU = -1000.0
+_BODY_MARGIN_MM = 15.0  # air around the skin that the network still sees as image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,28 @@ class NetworkInputs:
     turn: Reorientation  # from the CT as stored to standing order
     standing: Grid  # the CT's grid in standing order
     working: Grid  # the grid of `images`
+
+    def cut(self, box: tuple[slice, slice, slice]) -> "NetworkInputs":
+        """The part within a box of the working grid."""
+        z, y, x = box
+        shape = (z.stop - z.start, y.stop - y.start, x.stop - x.start)
+        return replace(
+            self,
+            images=self.images[(slice(None), *box)].contiguous(),
+            coverage=None if self.coverage is None else self.coverage[box].contiguous(),
+            working=self.working.cropped((z.start, y.start, x.start), shape),
+        )
+
+
+def body_field(case: Case, spacing: Triple | None) -> tuple[slice, slice, slice]:
+    """The box of the working grid around the patient: no tumour grows in the air beyond it.
+
+    Found on the CT at the working spacing, so it costs little; see `volume.body_box`.
+    """
+    turn = Reorientation.of(case.ct.grid)
+    ct = Volume(turn.array(case.ct.array), turn.grid(case.ct.grid), case.ct.unit)
+    working = ct.grid if spacing is None else ct.grid.resized(spacing)
+    return body_box(resample(ct, working, outside=AIR_HU), _BODY_MARGIN_MM)
 
 
 def network_inputs(case: Case, settings: ModelSettings) -> NetworkInputs:

@@ -1,8 +1,9 @@
 """A `Case` and a `ModelFile` to a `Prediction`.
 
 The way: standing orientation → the model's spacing, where it names one → scaled images and
-two empty prompt channels → members, each through sliding windows → running sums → back to
-the CT's grid as stored. Nothing is cropped: the network answers for every voxel.
+two empty prompt channels → the box around the patient → members, each through sliding
+windows → running sums → back to the CT's grid as stored. In the air beyond that box nothing
+is sampled: it is background with no votes, and marked as such.
 
 Memory doesn't grow with the number of members. While they run, at most 16 float32 values a
 voxel of the working grid live at once (19 with variance), and one window's activations; the
@@ -22,18 +23,16 @@ from jaxtyping import Bool, Float, Shaped, UInt8
 from torch import Tensor, nn
 
 from hnuiseg.errors import ModelMismatch, WrongCall
+from hnuiseg.inference.inputs import body_field, network_inputs
 from hnuiseg.inference.members import NOISE_STD, draw_members
 from hnuiseg.inference.prediction import CLASSES, Prediction
 from hnuiseg.inference.uncertainty import Accumulator, entropy, mutual_information
 from hnuiseg.inference.windows import WindowAnswer, predict_windows
 from hnuiseg.models import ModelFile
 from hnuiseg.networks import build, fixed_masks
-from hnuiseg.preprocessing import bq_per_suv, ct_padding, images_for_network
+from hnuiseg.preprocessing import ct_padding
 from hnuiseg.study import Case
 from hnuiseg.volume import Grid, Reorientation, Volume, resample
-
-CHANNELS = ("CT", "PET", "GTVp prompt", "GTVn prompt")  # of every network, in this order
-AIR_HU = -1000.0
 
 _MOST_MEMBERS = 1000  # far beyond use; votes are counted in 16 bits
 
@@ -91,17 +90,18 @@ def predict(
     device = _device(options.device)
     with _own_errors(device), _exact(device):
         network = network_for(model, device)
-        turn = Reorientation.of(case.ct.grid)
-        standing = turn.grid(case.ct.grid)
-        spacing = model.settings.working_spacing
-        working = standing if spacing is None else standing.resized(spacing)
-        images, coverage = _images(case, model, turn, standing, working)
-        images, coverage = images.to(device), None if coverage is None else coverage.to(device)
+        inputs = network_inputs(case, model.settings)
+        box = body_field(case, model.settings.working_spacing)
+        field = _Field(inputs.working, box, inputs.standing, inputs.turn)
+        inputs = inputs.cut(box)
         answer = _answer(network, model, options.precision)
-        run = _Run(model, network, answer, options, images, coverage, working, progress)
+        coverage = None if inputs.coverage is None else inputs.coverage.to(device)
+        images, grid = inputs.images.to(device), inputs.working
+        run = _Run(model, network, answer, options, images, coverage, grid, progress)
+        del inputs, images, coverage
         sums = run.stochastic() if options.uncertainty else run.deterministic()
-        del images, coverage, run
-        return _on_the_ct(sums, working, standing, turn, case.ct.grid, options, model, device)
+        del run
+        return _on_the_ct(sums, field, case.ct.grid, options, model, device)
 
 
 def network_for(model: ModelFile, device: torch.device | str = "cpu") -> nn.Module:
@@ -214,46 +214,35 @@ def _answer(network: nn.Module, model: ModelFile, precision: str) -> WindowAnswe
     return answer
 
 
-def _images(
-    case: Case, model: ModelFile, turn: Reorientation, standing: Grid, working: Grid
-) -> tuple[Float[Tensor, "4 z y x"], Bool[Tensor, "z y x"] | None]:
-    """The network's input channels on the working grid, and which voxels the PET reaches."""
-    ct = resample(
-        Volume(turn.array(case.ct.array), standing, case.ct.unit), working, outside=AIR_HU
-    ).array
-    pet: Shaped[np.ndarray, "z y x"] | None = None
-    reached: Bool[np.ndarray, "z y x"] | None = None
-    factor = None
-    if case.pet is not None:
-        on_ct = case.pet.on_ct
-        pet = resample(Volume(turn.array(on_ct.array), standing, on_ct.unit), working).array
-        covered = Volume(turn.array(case.pet.coverage).view(np.uint8), standing, "label")
-        reached = resample(covered, working, order=0).array.view(bool)
-        factor = bq_per_suv(case.pet.suv)
-    images = torch.zeros((len(CHANNELS), *working.shape))
-    settings = model.settings
-    images[:2] = torch.from_numpy(
-        images_for_network(
-            ct, pet, reached, settings.ct_scheme, settings.pet_scheme, bq_per_suv=factor
-        )
-    )
-    return images, None if reached is None else torch.from_numpy(reached.copy())
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """Where the network looked, and the way from there to the CT in standing order."""
+
+    whole: Grid  # the working grid before it was cut to the patient
+    box: tuple[slice, slice, slice]  # the part of it that was predicted
+    standing: Grid
+    turn: Reorientation
+
+    def placed(self, values: Tensor, beyond: float, order: int = 1) -> Shaped[np.ndarray, "z y x"]:
+        """Values of the box on the standing CT grid, with `beyond` outside the box."""
+        array = values.cpu().numpy()
+        if array.shape != self.whole.shape:
+            full = np.full(self.whole.shape, beyond, dtype=array.dtype)
+            full[self.box] = array
+            array = full
+        return _resampled(array, self.whole, self.standing, order)
 
 
 def _on_the_ct(
     sums: Accumulator,
-    working: Grid,
-    standing: Grid,
-    turn: Reorientation,
+    field: _Field,
     stored: Grid,
     options: PredictOptions,
     model: ModelFile,
     device: torch.device,
 ) -> Prediction:
     """What the sums say, on the CT's grid, axes in stored order."""
-
-    def placed(values: Tensor, order: int = 1) -> Shaped[np.ndarray, "z y x"]:
-        return _resampled(values.cpu().numpy(), working, standing, order)
+    turn = field.turn
 
     def back(values: Shaped[np.ndarray, "z y x"]) -> Shaped[np.ndarray, "a b c"]:
         return np.ascontiguousarray(turn.undo(values))
@@ -264,23 +253,25 @@ def _on_the_ct(
             result[k] = turn.undo(one)
         return result
 
-    def placed_each(values: Float[Tensor, "3 z y x"]) -> Float[np.ndarray, "3 z y x"]:
-        result = np.empty((len(values), *standing.shape), dtype=np.float32)
+    def placed_each(
+        values: Float[Tensor, "3 z y x"], beyond: tuple[float, float, float]
+    ) -> Float[np.ndarray, "3 z y x"]:
+        result = np.empty((len(values), *field.standing.shape), dtype=np.float32)
         for k in range(len(values)):
-            result[k] = placed(values[k])
+            result[k] = field.placed(values[k], beyond[k])
         return result
 
-    probabilities = placed_each(sums.mean())
+    probabilities = placed_each(sums.mean(), (1.0, 0.0, 0.0))
     predictive = entropy(torch.from_numpy(probabilities))
     shared = votes = variance = None
     if options.uncertainty:
-        votes = placed(sums.votes, order=0)
-        own = torch.from_numpy(placed(sums.mean_entropy()).copy())
+        votes = field.placed(sums.votes, beyond=0, order=0)
+        own = torch.from_numpy(field.placed(sums.mean_entropy(), beyond=0.0).copy())
         gained = mutual_information(predictive, own, torch.from_numpy(votes.copy()))
         shared = back(gained.numpy())
         votes = back(votes)
         if options.variance:
-            variance = backs(placed_each(sums.variance()))
+            variance = backs(placed_each(sums.variance(), (np.nan, np.nan, np.nan)))
     return Prediction(
         labels=back(_labels(probabilities)),
         probabilities=backs(probabilities),
@@ -291,7 +282,7 @@ def _on_the_ct(
         grid=stored,
         members=options.members if options.uncertainty else 1,
         seed=options.seed,
-        settings=_settings(working, options, model, device),
+        settings=_settings(field.whole, options, model, device),
     )
 
 

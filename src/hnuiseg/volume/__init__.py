@@ -1,6 +1,6 @@
 """Images and where they lie: `Volume` = array + `Grid`."""
 
-from hnuiseg.volume.body import body_mask
+from hnuiseg.volume.body import body_box, body_mask
 from hnuiseg.volume.components import components
 from hnuiseg.volume.grid import Grid, Triple
 from hnuiseg.volume.orient import Reorientation, standing
@@ -13,6 +13,7 @@ __all__ = [
     "Triple",
     "Unit",
     "Volume",
+    "body_box",
     "body_mask",
     "components",
     "covered",
