@@ -279,3 +279,27 @@ def test_a_gpu_gives_the_same_answer() -> None:
     np.testing.assert_allclose(gpu.probabilities, cpu.probabilities, atol=1e-5)
     np.testing.assert_array_equal(gpu.votes, cpu.votes)
     np.testing.assert_array_equal(gpu.probabilities, again.probabilities)
+
+
+def test_the_air_around_a_patient_is_background_and_said_to_be_unsampled() -> None:
+    """A patient in the middle of a wide field: 84 ml of tissue, much air."""
+    shape = (9, 24, 30)
+    hu = np.full(shape, -1000, dtype=np.int16)
+    hu[:, 6:15, 8:20] = 40
+    grid = Grid.axial(shape, (4.0, 5.0, 5.0))
+    case = case_of(grid, hu, None, np.zeros(shape, dtype=bool))
+    found = _predict(case, small_model(), members=6, variance=True)
+    assert found.votes is not None
+    assert found.mutual_information is not None
+    body = np.s_[:, 6:15, 8:20]
+    assert (found.votes[body] >= 2).all()
+    assert np.isfinite(found.mutual_information[body]).all()
+    far = np.ones(shape, dtype=bool)
+    far[:, 3:18, 5:23] = False  # 15 mm around the patient is still looked at
+    assert (found.votes[far] == 0).all()
+    assert np.isnan(found.mutual_information[far]).all()
+    assert (found.labels[far] == 0).all()
+    assert (found.probabilities[0][far] == 1).all()
+    assert (found.entropy[far] == 0).all()
+    sampled = ~far
+    assert (found.votes[sampled] >= 1).all()

@@ -1,7 +1,6 @@
 """Warnings about what an image holds: each on an image made for it, and on real ones."""
 
 import json
-import lzma
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from hnuiseg.study.gates import (
 )
 from hnuiseg.volume import Grid, Reorientation, Volume
 from needs import data_folder, unpacked
+from openkbp import planning_ct
 from small_study import CT_GRID, neck
 
 
@@ -114,22 +114,10 @@ def test_a_thigh_and_two_chests_are_no_head_and_neck(archive: str, tmp_path: Pat
     assert not looks_like_head_and_neck(Volume(array, grid, "HU"))
 
 
-def _planning_ct(path: Path) -> Volume:
-    with np.load(path) as packed:
-        high, low = np.split(
-            np.frombuffer(lzma.decompress(packed["ct_xz"].tobytes()), dtype=np.uint8), 2
-        )
-        back, left, feet = (float(s) for s in packed["spacing"])
-    q = high.astype(np.int32) * 256 + low
-    steps = np.where(q % 2 == 0, q // 2, -(q + 1) // 2).reshape(128, 128, 128)
-    hu = np.cumsum(steps, axis=-1).transpose(2, 0, 1)[::-1].astype(np.float32) - 1000.0
-    return Volume(hu, Grid.axial((128, 128, 128), (feet, back, left)), "HU")
-
-
 def test_planning_cts_of_head_and_neck_are_head_and_neck() -> None:
     folder = data_folder() / "openkbp"
     patients = json.loads((folder / "index.json").read_text())["patients"]
     longer = [p["id"] for p in patients if p["ct_extent_mm"] > 100.0][::30]
-    found = [looks_like_head_and_neck(_planning_ct(folder / f"{p}.npz")) for p in longer]
+    found = [looks_like_head_and_neck(planning_ct(folder / f"{p}.npz")) for p in longer]
     assert len(found) >= 5
     assert all(found)

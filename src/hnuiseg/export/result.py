@@ -104,12 +104,17 @@ class Result:
         """A few lines for people."""
         source = "PET and CT" if self.mode == "PET/CT" else "the CT alone"
         lines = [f"{self.verdict()}, from {source}"]
-        lines += [f"  {_row(lesion)}" for lesion in self.lesions]
+        lines += [f"  {_row(lesion)}" for lesion in self.lesions[:_ROWS]]
+        if len(self.lesions) > _ROWS:
+            lines.append(f"  and {len(self.lesions) - _ROWS} more, in result.json and the report")
         lines += [f"warning: {notice.text}" for notice in self.notices]
         lines.append(f"written: {', '.join(self.files)}")
         lines += [f"not written: {n.name} ({n.reason})" for n in self.not_written]
         lines.append("Research use only: a doctor must check every contour.")
         return "\n".join(lines)
+
+
+_ROWS = 20  # lesions a person reads on a screen; a wrong model can find hundreds of specks
 
 
 def stamp(moment: datetime) -> str:
@@ -137,7 +142,7 @@ def _without(value: Lesion | Total, *names: str) -> dict[str, Any]:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, 6)
+        return float(f"{value:.9g}")  # digits, not decimals: an SUV factor is about 3e-4
     if isinstance(value, dict):
         return {k: _rounded(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -2,7 +2,7 @@
 
 Beside its dropout masks (`hnuiseg.networks.dropout`) a member has exactly one random
 transform: noise on the images, a flip along one axis, or a rotation of up to 5° about one
-axis (paper, section 3.4; the strength of the noise is our choice). Member 0 always has noise
+axis (paper, section 2.5; the strength of the noise is our choice). Member 0 always has noise
 and never a geometric transform, so that every voxel has a vote.
 """
 

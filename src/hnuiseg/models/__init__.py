@@ -2,9 +2,12 @@
 
 from hnuiseg.models.catalogue import DEFAULT, load_model, shipped_models
 from hnuiseg.models.file import Card, ModelFile, ModelSettings, model_bytes, read_model
+from hnuiseg.models.scales import COMPACT, FULL
 
 __all__ = [
+    "COMPACT",
     "DEFAULT",
+    "FULL",
     "Card",
     "ModelFile",
     "ModelSettings",

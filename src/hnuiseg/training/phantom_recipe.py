@@ -14,23 +14,11 @@ from jaxtyping import UInt8
 
 from hnuiseg.cohorts.phantom import phantom, phantom_case
 from hnuiseg.inference.inputs import network_inputs
-from hnuiseg.models import ModelSettings
+from hnuiseg.models import COMPACT
 from hnuiseg.training.augment import augmented, without_pet
 from hnuiseg.training.loop import Batch
 from hnuiseg.training.sampling import Sample, draw_box
 from hnuiseg.volume import Grid, Volume, resample, standing
-
-SETTINGS = ModelSettings(
-    network="resenc-compact",
-    network_settings={},
-    # the soft-tissue window: lesions differ from muscle by a few tens of HU, and Table 3 finds
-    # both windows comparable
-    ct_scheme="window_soft",
-    pet_scheme="suv_0_50",
-    working_spacing=(3.0, 3.0, 3.0),
-    window=(48, 64, 64),
-    dropout_rate=0.05,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +57,7 @@ def phantom_sample(seed: int, index: int) -> Sample:
     """A phantom as the network sees it, with its truth on the working grid."""
     torch.set_num_threads(1)  # runs beside the training process
     made = phantom(seed, index)
-    inputs = network_inputs(phantom_case(made), SETTINGS)
+    inputs = network_inputs(phantom_case(made), COMPACT)
     return Sample.of(inputs, truth_on(made.truth, inputs.working))
 
 
@@ -103,7 +91,7 @@ def phantom_batches(recipe: PhantomRecipe, seed: int, first: int) -> Iterator[Ba
 
 def _batch(patient: Sample, recipe: PhantomRecipe, generator: np.random.Generator) -> Batch:
     labels = patient.labels.numpy()
-    box = draw_box(labels, SETTINGS.window, recipe.around_tumour, generator)
+    box = draw_box(labels, COMPACT.window, recipe.around_tumour, generator)
     patch = patient.cut(box)
     if generator.random() < recipe.ct_only:
         patch = without_pet(patch)

@@ -11,11 +11,11 @@ from jaxtyping import Shaped
 
 from hnuiseg.errors import OutputFailed
 from hnuiseg.files import atomic_write
-from hnuiseg.models import Card, ModelFile, model_bytes
+from hnuiseg.models import COMPACT, Card, ModelFile, model_bytes
 from hnuiseg.networks import build
 from hnuiseg.training.loop import Schedule, Told, train
 from hnuiseg.training.phantom_figures import FRESH_SEED, phantom_figures
-from hnuiseg.training.phantom_recipe import SETTINGS, PhantomRecipe, phantom_batches
+from hnuiseg.training.phantom_recipe import PhantomRecipe, phantom_batches
 
 NAME = "phantom-compact"
 
@@ -43,9 +43,9 @@ def make_phantom_model(
         )
     _claim(folder, recipe, seed)
     weights = train_on_phantoms(folder, recipe, seed, told)
-    unmeasured = ModelFile(_card(recipe, seed, {}), SETTINGS, weights, "")
+    unmeasured = ModelFile(_card(recipe, seed, {}), COMPACT, weights, "")
     figures = phantom_figures(unmeasured, patients, told=measured)
-    content = model_bytes(_card(recipe, seed, figures.for_card()), SETTINGS, weights)
+    content = model_bytes(_card(recipe, seed, figures.for_card()), COMPACT, weights)
     file = folder / f"{NAME}.safetensors"
     atomic_write(file, content)
     result = {
@@ -66,7 +66,7 @@ def train_on_phantoms(
 ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
     """The trained weights by name; the run's checkpoint and losses are kept in `folder`."""
     torch.manual_seed(seed)  # first weights and dropout: torch draws both from its own state
-    network = build(SETTINGS.network, SETTINGS.network_settings)
+    network = build(COMPACT.network, COMPACT.network_settings)
     schedule = Schedule(recipe.steps, recipe.warm_up, recipe.learning_rate)
     train(network, lambda first: phantom_batches(recipe, seed, first), schedule, folder, told)
     return {name: value.numpy() for name, value in network.state_dict().items()}

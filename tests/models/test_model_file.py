@@ -1,0 +1,89 @@
+"""Model files: what is written is read, what is damaged is refused, the shipped one is as said."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hnuiseg.errors import ModelMismatch
+from hnuiseg.inference import network_for
+from hnuiseg.models import COMPACT, FULL, load_model, model_bytes, read_model, shipped_models
+from hnuiseg.networks import NETWORKS
+from small_model import small_model
+
+
+def _content() -> bytes:
+    model = small_model()
+    return model_bytes(model.card, model.settings, model.weights)
+
+
+def test_written_is_read(tmp_path: Path) -> None:
+    model, file = small_model(working_spacing=(3.0, 2.0, 1.0)), tmp_path / "m.safetensors"
+    content = model_bytes(model.card, model.settings, model.weights)
+    file.write_bytes(content)
+    found = read_model(file)
+    assert found.card == model.card
+    assert found.settings == model.settings
+    assert found.sha256 == hashlib.sha256(content).hexdigest()
+    assert found.weights.keys() == model.weights.keys()
+    assert all(np.array_equal(found.weights[k], v) for k, v in model.weights.items())
+    assert content == model_bytes(model.card, model.settings, model.weights)
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, -1])
+def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(_content()[:kept])
+    with pytest.raises(ModelMismatch, match=r"m\.safetensors is not a model of hnuiseg"):
+        read_model(file)
+
+
+def test_a_foreign_or_newer_file_is_refused(tmp_path: Path) -> None:
+    from safetensors.numpy import save
+
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(save({"w": np.zeros(2)}))
+    with pytest.raises(ModelMismatch, match="not a model of hnuiseg"):
+        read_model(file)
+    file.write_bytes(save({"w": np.zeros(2)}, metadata={"hnuiseg": json.dumps({"format": 2})}))
+    with pytest.raises(ModelMismatch, match="model format 2"):
+        read_model(file)
+
+
+def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(ModelMismatch, match="no model is called 'nobody'") as caught:
+        load_model("nobody")
+    assert all(name in str(caught.value) for name in shipped_models())
+    with pytest.raises(ModelMismatch, match="no model file"):
+        load_model("missing.safetensors")
+
+
+def test_scales_name_known_networks_and_the_papers_window() -> None:
+    assert {FULL.network, COMPACT.network} <= NETWORKS.keys()
+    assert FULL.window == (160, 224, 224)
+    for scale in (FULL, COMPACT):
+        assert all(side % 8 == 0 for side in scale.window)  # three levels of halving
+
+
+def test_shipped_models_are_small_load_and_match_their_results() -> None:
+    shipped = shipped_models()
+    assert next(iter(shipped)) == load_model().card.name
+    for name, path in shipped.items():
+        assert path.stat().st_size <= 16 * 2**20
+        model = read_model(path)
+        assert model.card.name == name
+        network_for(model)  # strict: every weight by name and shape
+        result = json.loads(path.with_suffix(".json").read_text())
+        assert result["sha256"] == model.sha256
+        assert result["seed"] == model.card.seed
+        assert model.card.seed != result["fresh seed"]
+
+
+def test_the_first_model_reaches_what_was_asked_on_fresh_phantoms() -> None:
+    figures = load_model("phantom-compact").card.figures
+    assert figures["mean DSC GTVp, PET/CT"] >= 0.80
+    assert figures["mean DSC GTVn, PET/CT"] >= 0.75
+    for name in ("GTVp", "GTVn"):  # worse, but working
+        assert 0.1 < figures[f"mean DSC {name}, CT only"] < figures[f"mean DSC {name}, PET/CT"]
