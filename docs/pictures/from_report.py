@@ -1,0 +1,15 @@
+"""The README's picture: the first figure of the demo's report.
+
+make demo && .venv/bin/python docs/pictures/from_report.py demo/result/report.html
+"""
+
+import base64
+import re
+import sys
+from pathlib import Path
+
+report = Path(sys.argv[1]).read_text(encoding="utf-8")
+first = re.search(r"data:image/png;base64,([^\"]+)", report)
+if first is None:
+    sys.exit("this report has no figure")
+(Path(__file__).parent / "result.png").write_bytes(base64.b64decode(first.group(1)))
