@@ -54,6 +54,22 @@ def square(z: float, half: float = 1.5) -> list[list[float]]:
     ]
 
 
+def test_other_contours_are_another_object() -> None:
+    """An archive keeps one object a UID: a second answer must not pass for a copy of the first."""
+    other = block()
+    other[2, 1, 2] = False
+    first, second = written(GTVp=block()), written(GTVp=other)
+    assert first.SOPInstanceUID != second.SOPInstanceUID
+    assert first.SeriesInstanceUID != second.SeriesInstanceUID
+    assert first.SOPInstanceUID != written(GTVn=block()).SOPInstanceUID
+
+
+def test_a_series_without_frame_of_reference_gets_no_contours() -> None:
+    bare = replace(GRID, frame_of_reference="")
+    with pytest.raises(OutputFailed, match=r"without Frame of Reference UID \(0020,0052\)"):
+        contours_file(bare, reference(bare), GTVp=block())
+
+
 def test_equal_arguments_give_equal_bytes() -> None:
     first = contours_file(GRID, reference(GRID), GTVp=block())
     assert first == contours_file(GRID, reference(GRID), GTVp=block())

@@ -115,6 +115,14 @@ def test_an_rtstruct_that_is_refused_becomes_a_warning(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "rtstruct.dcm").exists()
 
 
+def test_a_ct_without_frame_of_reference_gets_no_rtstruct_and_a_warning(tmp_path: Path) -> None:
+    grid = replace(GRID, frame_of_reference="")
+    case, prediction = with_dicom(made_case(grid)), made_prediction(ball_labels(grid), grid)
+    _, described = run(tmp_path / "out", case, prediction)
+    assert "rtstruct-refused" in [w["code"] for w in described["warnings"]]
+    assert "(0020,0052)" in described["not_written"]["rtstruct.dcm"]
+
+
 def test_unknown_formats_are_a_wrong_call(tmp_path: Path) -> None:
     with pytest.raises(WrongCall, match="nifti, rtstruct, report"):
         run(tmp_path / "out", made_case(), made_prediction(ball_labels()), ("nifti", "pdf"))

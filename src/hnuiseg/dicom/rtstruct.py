@@ -3,6 +3,7 @@
 Always UNAPPROVED, always said to be for research: a person approves, in the planning system.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,15 +55,18 @@ def rtstruct(
     `grid` is the grid of the masks; its first axis runs over the slices of `reference`.
     Contours lie in those slices, whatever their orientation: see `plane_contours`. Reading
     them back at voxel centres gives the same masks. Empty structures are left out. UIDs are
-    hashes of `uid_entropy` and what is referred to, so equal arguments give equal bytes.
+    hashes of all that is drawn and said, and of `uid_entropy`: equal arguments give equal
+    bytes, and other contours are another object, which an archive mustn't take for a copy.
     `label` has at most 16 characters; the description is made to say "Research use only".
 
-    Raises OutputFailed if no structure has a voxel, or if masks, grid and slices don't fit.
+    Raises OutputFailed if no structure has a voxel, if masks, grid and slices don't fit, or
+    if the series has no frame of reference.
     Source: DICOM PS3.3 A.19, C.8.8.5, C.8.8.6, C.8.8.8.
     """
     drawn = [s for s in structures if s.mask.any()]
     _require_fit(structures, drawn, grid, reference, label)
-    dataset = _header(reference, label, description, created, uid_entropy, software)
+    base = _identity(drawn, reference, (label, description, str(created), uid_entropy, software))
+    dataset = _header(reference, label, description, created, base, software)
     dataset.ReferencedFrameOfReferenceSequence = [_referenced_frame(reference)]
     dataset.StructureSetROISequence = [_roi(s, reference) for s in drawn]
     dataset.ROIContourSequence = [_roi_contour(s, grid, reference) for s in drawn]
@@ -78,12 +82,22 @@ def rtstruct_bytes(dataset: FileDataset) -> bytes:
     return buffer.getvalue()
 
 
+def _identity(drawn: Sequence[Structure], reference: DicomReference, said: tuple[str, ...]) -> str:
+    """A digest of everything that makes one object different from another."""
+    series = reference.series_instance_uid, reference.sop_instance_uids
+    digest = hashlib.sha256(repr((series, said)).encode())
+    for s in drawn:
+        digest.update(repr((s.name, s.number, s.colour, s.interpreted_type, s.algorithm)).encode())
+        digest.update(repr(s.mask.shape).encode() + np.packbits(s.mask).tobytes())
+    return digest.hexdigest()
+
+
 def _header(
     reference: DicomReference,
     label: str,
     description: str,
     created: datetime,
-    uid_entropy: str,
+    base: str,
     software: str,
 ) -> FileDataset:
     meta = FileMetaDataset()
@@ -91,7 +105,6 @@ def _header(
     dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = RTStructureSetStorage
-    base = f"{uid_entropy}|{reference.series_instance_uid}"
     dataset.SOPInstanceUID = generate_uid(entropy_srcs=[f"{base}|rtstruct"])
     dataset.SeriesInstanceUID = generate_uid(entropy_srcs=[f"{base}|rtstruct series"])
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -103,9 +116,7 @@ def _header(
     dataset.Modality = "RTSTRUCT"
     dataset.Manufacturer = dataset.ManufacturerModelName = "hnuiseg"
     dataset.SoftwareVersions = software
-    said = (
-        description if _RESEARCH.lower() in description.lower() else f"{_RESEARCH}: {description}"
-    )
+    said = _for_research(description)
     dataset.SeriesDescription = said[:64] if _RESEARCH.lower() in said[:64].lower() else _RESEARCH
     dataset.StructureSetLabel = label
     dataset.StructureSetDescription = said
@@ -223,6 +234,12 @@ def _require_fit(
             "structures without a single voxel",
             "at least one structure that isn't empty",
             "write no RTSTRUCT where no tumour was found",
+        )
+    if not reference.frame_of_reference:
+        raise OutputFailed(
+            "a series without Frame of Reference UID (0020,0052), to which no contour can refer",
+            "a series with one",
+            "export the series again with it; the label map is written all the same",
         )
     slices = len(reference.sop_instance_uids)
     if any(s.mask.shape != grid.shape for s in structures) or slices != grid.shape[0]:
