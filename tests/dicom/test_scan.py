@@ -1,5 +1,8 @@
 """What a folder holds: examples small enough to check by hand."""
 
+import errno
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
@@ -13,7 +16,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from hnuiseg.dicom import Unread, scan_folder
+from hnuiseg.dicom import Unread, Why, read_series, scan_folder
 from hnuiseg.errors import InputRefused
 from tiny_series import save, tiny_headers
 
@@ -50,8 +53,8 @@ def test_what_is_no_dicom_is_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "cut.dcm").write_bytes(whole[:400])
     scan = scan_folder(tmp_path)
     assert scan.unread[1:] == (
-        Unread("notes.txt", "not DICOM"),
-        Unread("nothing.dcm", "an empty file"),
+        Unread("notes.txt", Why.NOT_DICOM, "not DICOM"),
+        Unread("nothing.dcm", Why.DAMAGED, "an empty file"),
     )
     assert scan.unread[0].name == "cut.dcm"
     assert "header" in scan.unread[0].reason
@@ -90,7 +93,7 @@ def test_a_second_copy_of_an_image_is_read_once_and_said(tmp_path: Path) -> None
     save([*slices, slices[2]], tmp_path)
     scan = scan_folder(tmp_path)
     assert [len(s.headers) for s in scan.series] == [5]
-    assert scan.unread == (Unread("5.dcm", "a second copy of the image in 2.dcm"),)
+    assert scan.unread == (Unread("5.dcm", Why.COPY, "a second copy of the image in 2.dcm"),)
 
 
 def test_two_images_under_one_uid_are_both_kept_for_the_series_to_be_refused(
@@ -100,6 +103,64 @@ def test_two_images_under_one_uid_are_both_kept_for_the_series_to_be_refused(
     slices[3].SOPInstanceUID = slices[2].SOPInstanceUID
     (series,) = scan_folder(save(slices, tmp_path)).series
     assert len(series.headers) == 5
+
+
+def test_a_copy_with_other_pixels_is_no_copy(tmp_path: Path) -> None:
+    """Headers alone say that the two are one image; which to believe isn't ours to choose."""
+    slices = tiny_headers()
+    save(slices, tmp_path / "a")
+    slices[2].PixelData = bytes(len(slices[2].PixelData))
+    save(slices[2:3], tmp_path / "b")
+    scan = scan_folder(tmp_path)
+    assert [len(s.headers) for s in scan.series] == [6]
+    with pytest.raises(InputRefused, match="different slices share one"):
+        read_series(scan.series[0])
+
+
+def test_a_copy_cut_short_is_no_copy(tmp_path: Path) -> None:
+    save(tiny_headers(), tmp_path / "b")
+    (tmp_path / "a").write_bytes((tmp_path / "b" / "2.dcm").read_bytes()[:-20])
+    assert [len(s.headers) for s in scan_folder(tmp_path).series] == [6]
+
+
+def test_a_copy_whose_preamble_differs_is_a_copy(tmp_path: Path) -> None:
+    save(tiny_headers(), tmp_path)
+    whole = (tmp_path / "2.dcm").read_bytes()
+    (tmp_path / "other.dcm").write_bytes(b"P" * 128 + whole[128:])
+    scan = scan_folder(tmp_path)
+    assert [len(s.headers) for s in scan.series] == [5]
+    assert scan.unread == (Unread("other.dcm", Why.COPY, "a second copy of the image in 2.dcm"),)
+
+
+def test_linked_folders_are_walked_once_and_broken_links_are_said(tmp_path: Path) -> None:
+    save(tiny_headers(), tmp_path / "elsewhere")
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "ct").symlink_to(tmp_path / "elsewhere")
+    (study / "again").symlink_to(study)
+    (study / "lost.dcm").symlink_to(tmp_path / "gone.dcm")
+    scan = scan_folder(study)
+    assert [len(s.headers) for s in scan.series] == [5]
+    assert scan.unread == (Unread("lost.dcm", Why.CLOSED, "a link to nothing"),)
+
+
+def test_a_folder_below_that_may_not_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passed over, it might hide the PET. The refusal is made up: a superuser reads anything."""
+    save(tiny_headers(), tmp_path / "ct")
+    (tmp_path / "pet").mkdir()
+    real = os.scandir
+
+    def locked(folder: str) -> Iterator[os.DirEntry[str]]:
+        if Path(folder).name == "pet":
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    with pytest.raises(InputRefused, match="folder 'pet' may not be read") as refusal:
+        scan_folder(tmp_path)
+    assert str(tmp_path) not in str(refusal.value)
 
 
 def test_two_series_of_one_study_stay_apart(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """What is in a folder: every DICOM series in it, by headers alone."""
 
+import filecmp
 import os
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import pydicom
@@ -54,12 +56,22 @@ _LOCALIZER = {"LOCALIZER", "SCOUT", "TOPOGRAM"}
 _RENDERED = {"MIP", "MAXIMUM INTENSITY PROJECTION", "PROJECTION IMAGE", "VRT", "SCREEN SAVE"}
 
 
+class Why(Enum):
+    """What kind of reason a file or folder was left out for."""
+
+    NOT_DICOM = "not DICOM"
+    COPY = "a second copy"
+    DAMAGED = "damaged, empty or cut off"
+    CLOSED = "can't be opened"
+
+
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A file that was left out, and why."""
+    """A file or folder that was left out, and why."""
 
     name: str  # base name only: folders carry patients' names
-    reason: str
+    why: Why
+    reason: str  # the same in words, with particulars
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: comparing headers is slow and unasked
@@ -133,11 +145,12 @@ class Scan:
 def scan_folder(folder: Path, progress: Callable[[int, int], None] | None = None) -> Scan:
     """Every series under a folder, or the one in a single file.
 
-    Folders are walked to the bottom, whatever files are called; DICOMDIR is passed over.
-    Only headers are read. An empty folder gives an empty scan. `progress` is called with
-    the number of files done and the number of files.
+    Folders are walked to the bottom, through links, too, whatever files are called; DICOMDIR
+    is passed over. Only headers are read. An empty folder gives an empty scan. `progress` is
+    called with the number of files done and the number of files.
 
-    Raises InputRefused where there is no such folder or file, or it may not be read.
+    Raises InputRefused where there is no such folder or file, or it or a folder below may not
+    be read.
     """
     if not folder.exists():
         raise InputRefused(
@@ -149,21 +162,22 @@ def scan_folder(folder: Path, progress: Callable[[int, int], None] | None = None
         raise InputRefused(
             f"folder {folder.name!r} may not be read", "a readable folder", "check its permissions"
         )
-    paths = sorted(_files(folder))
+    unread: list[Unread] = []
+    paths = sorted(_files(folder, unread))
     kept: dict[str, tuple[pydicom.Dataset, Path]] = {}
     clashing: list[tuple[pydicom.Dataset, Path]] = []
-    unread: list[Unread] = []
     for done, path in enumerate(paths, start=1):
         header = _header(path)
-        if isinstance(header, str):
-            unread.append(Unread(path.name, header))
+        if isinstance(header, Unread):
+            unread.append(header)
         elif header is not None:
             instance = text(header, "SOPInstanceUID")
             if instance not in kept:
                 kept[instance] = (header, path)
-            elif _same(kept[instance][0], header):
+            elif _same(kept[instance], (header, path)):
                 first = kept[instance][1].name
-                unread.append(Unread(path.name, f"a second copy of the image in {first}"))
+                said = f"a second copy of the image in {first}"
+                unread.append(Unread(path.name, Why.COPY, said))
             else:  # two images under one UID: the series they claim is refused, not mended
                 clashing.append((header, path))
         if progress is not None:
@@ -171,28 +185,49 @@ def scan_folder(folder: Path, progress: Callable[[int, int], None] | None = None
     return Scan(tuple(_series([*kept.values(), *clashing])), tuple(unread))
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, unread: list[Unread]) -> Iterator[Path]:
+    """Every file under a folder, through links, too; links to nothing are noted."""
     if folder.is_file():
         yield folder
-    for root, _, names in os.walk(folder):
+    entered = set()
+    for root, folders, names in os.walk(folder, onerror=_refuse_closed, followlinks=True):
+        place = os.path.realpath(root)
+        if place in entered:  # a link back up would never end
+            folders.clear()
+            continue
+        entered.add(place)
         for name in names:
             path = Path(root) / name
-            if path.is_file():  # neither sockets nor broken links
+            if path.is_file():  # no socket or pipe
                 yield path
+            elif path.is_symlink():
+                unread.append(Unread(name, Why.CLOSED, "a link to nothing"))
 
 
-def _header(path: Path) -> pydicom.Dataset | str | None:
+def _refuse_closed(error: OSError) -> None:
+    """A folder below that can't be entered might hold the PET, so it isn't passed over."""
+    raise InputRefused(
+        f"folder {Path(error.filename).name!r} may not be read",
+        "a folder whose every part is readable",
+        "check its permissions, or move it out of the study",
+    ) from error
+
+
+def _header(path: Path) -> pydicom.Dataset | Unread | None:
     """The header, or why there is none; None for a DICOMDIR."""
     try:
         with path.open("rb") as file:
             start = file.read(132)
     except OSError as error:
-        return f"can't be opened: {error.strerror}"
+        return Unread(path.name, Why.CLOSED, f"can't be opened: {error.strerror}")
+    if not start:
+        return Unread(path.name, Why.DAMAGED, "an empty file")
     # A data set without preamble begins with group 0008, as very old exports do.
     bare = start[:2] == b"\x08\x00" and start[2:4] in (b"\x00\x00", b"\x05\x00", b"\x08\x00")
     if start[128:] != b"DICM" and not bare:
-        return "not DICOM" if start else "an empty file"
-    return _parsed(path, bare)
+        return Unread(path.name, Why.NOT_DICOM, "not DICOM")
+    parsed = _parsed(path, bare)
+    return Unread(path.name, Why.DAMAGED, parsed) if isinstance(parsed, str) else parsed
 
 
 def _parsed(path: Path, bare: bool) -> pydicom.Dataset | str | None:
@@ -217,11 +252,20 @@ def _parsed(path: Path, bare: bool) -> pydicom.Dataset | str | None:
     return header
 
 
-def _same(a: pydicom.Dataset, b: pydicom.Dataset) -> bool:
+def _same(a: "_Image", b: "_Image") -> bool:
+    """Whether two files hold one image: equal headers are not enough, pixels may differ."""
     try:
-        return bool(a == b)
-    except UNREADABLE:
+        return bool(a[0] == b[0]) and (
+            filecmp.cmp(a[1], b[1], shallow=False) or _stored(a[1]) == _stored(b[1])
+        )
+    except (OSError, InvalidDicomError, *UNREADABLE):
         return False
+
+
+def _stored(path: Path) -> tuple[str, bytes]:
+    """Transfer syntax and Pixel Data as they lie in the file."""
+    whole = pydicom.dcmread(path, force=True)
+    return text(whole.file_meta, "TransferSyntaxUID"), bytes(whole.get("PixelData", b""))
 
 
 def _convert(header: pydicom.Dataset) -> None:
