@@ -36,6 +36,14 @@ def test_a_ready_study(tmp_path: Path) -> None:
     assert any(line.startswith("  factor 0.0002 g/ml per unit of BQML") for line in lines)
 
 
+def test_progress_names_every_step_and_ends_it(tmp_path: Path) -> None:
+    write_ct(tmp_path / "a")
+    write_pet(tmp_path / "b")
+    heard: dict[str, float] = {}
+    inspect_study(tmp_path, progress=heard.__setitem__)
+    assert heard == {"Reading headers": 1.0, "Reading CT": 1.0, "Reading PET": 1.0}
+
+
 def test_a_refused_study_says_every_reason_and_what_can_be_said(tmp_path: Path) -> None:
     write_ct(tmp_path / "a")
     (tmp_path / "a" / "ct_0009.dcm").unlink()

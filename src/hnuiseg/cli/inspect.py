@@ -27,7 +27,7 @@ def inspect(source: Source, strict: bool, as_json: bool) -> None:
         from hnuiseg.study import inspect_files, inspect_study
 
         if source.study is not None:
-            found = inspect_study(source.study, source.stated)
+            found = inspect_study(source.study, source.stated, shown.named_first)
         else:
             assert source.ct is not None  # Source holds one of the two
             found = inspect_files(source.ct, source.pet, source.stated)

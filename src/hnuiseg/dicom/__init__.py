@@ -5,7 +5,7 @@ from hnuiseg.dicom.geometry import SeriesGeometry, series_geometry
 from hnuiseg.dicom.read_rtstruct import RtStruct, read_rtstruct
 from hnuiseg.dicom.reference import DicomReference, PatientStudy
 from hnuiseg.dicom.rtstruct import Structure, rtstruct, rtstruct_bytes
-from hnuiseg.dicom.scan import Scan, SeriesHeaders, Unread, scan_folder
+from hnuiseg.dicom.scan import Scan, SeriesHeaders, Unread, Why, scan_folder
 from hnuiseg.dicom.series import StoredSeries, read_series
 from hnuiseg.dicom.suv import SuvFactor, apply_suv, suv_factor, suvbw_factor
 from hnuiseg.dicom.write_series import (
@@ -28,6 +28,7 @@ __all__ = [
     "Structure",
     "SuvFactor",
     "Unread",
+    "Why",
     "apply_suv",
     "fill_contours",
     "plane_contours",

@@ -189,6 +189,7 @@ def _files(folder: Path, unread: list[Unread]) -> Iterator[Path]:
     """Every file under a folder, through links, too; links to nothing are noted."""
     if folder.is_file():
         yield folder
+        return
     entered = set()
     for root, folders, names in os.walk(folder, onerror=_refuse_closed, followlinks=True):
         place = os.path.realpath(root)

@@ -15,6 +15,7 @@ from hnuiseg.study.choose import Choice, choose
 from hnuiseg.study.gates import ct_alone_notice
 from hnuiseg.study.options import Stated
 from hnuiseg.study.read import (
+    Progress,
     check_stated_for_dicom,
     check_stated_for_files,
     dicom_ct,
@@ -22,6 +23,7 @@ from hnuiseg.study.read import (
     file_ct,
     file_pet,
     pet_on_ct,
+    step,
     unread_notices,
 )
 from hnuiseg.volume import Grid, Volume
@@ -86,12 +88,14 @@ class Inspection:
         return "\n".join(lines)
 
 
-def inspect_study(folder: Path, stated: Stated | None = None) -> Inspection:
-    """What a DICOM folder holds; WrongCall as `read_study`, refusals become reasons."""
+def inspect_study(
+    folder: Path, stated: Stated | None = None, progress: Progress | None = None
+) -> Inspection:
+    """What a DICOM folder holds; progress and WrongCall as `read_study`, refusals are reasons."""
     stated = stated or Stated()
     check_stated_for_dicom(stated)
     refused = _Refusals()
-    scan = refused.unless(scan_folder, folder)
+    scan = refused.unless(scan_folder, folder, step(progress, "Reading headers"))
     if scan is None:
         return Inspection(False, tuple(refused.reasons), (), None, ())
     choice = choose(scan, stated)
@@ -99,12 +103,12 @@ def inspect_study(folder: Path, stated: Stated | None = None) -> Inspection:
     notices = [*unread_notices(scan), *choice.notices]
     ct = pet = None
     if choice.ct is not None:
-        read_ct = refused.unless(dicom_ct, choice.ct)
+        read_ct = refused.unless(dicom_ct, choice.ct, progress)
         if read_ct is not None:
             ct = read_ct[0]
             notices += read_ct[2]
     if choice.pet is not None:
-        read_pet = refused.unless(dicom_pet, choice.pet, stated)
+        read_pet = refused.unless(dicom_pet, choice.pet, stated, progress)
         if read_pet is not None:
             pet = read_pet[:2]
             notices += read_pet[2]

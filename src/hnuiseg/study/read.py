@@ -8,6 +8,7 @@ from hnuiseg.dicom import (
     Scan,
     SeriesHeaders,
     SuvFactor,
+    Why,
     apply_suv,
     read_series,
     scan_folder,
@@ -29,7 +30,6 @@ from hnuiseg.volume import Volume, covered, resample
 
 Progress = Callable[[str, float], None]
 
-_HARMLESS = ("not DICOM", "a second copy")  # reasons of a scan, unless the name says DICOM
 _DICOM_NAMES = (".dcm", ".ima")
 _CT_ONLY = "segment from the CT alone with --ct-only"
 
@@ -45,7 +45,7 @@ def read_study(
     """
     stated = stated or Stated()
     check_stated_for_dicom(stated)
-    scan = scan_folder(folder, _step(progress, "Reading headers"))
+    scan = scan_folder(folder, step(progress, "Reading headers"))
     choice = choose(scan, stated)
     if choice.refusals:
         raise choice.refusals[0]
@@ -145,7 +145,7 @@ def dicom_ct(
     series: SeriesHeaders, progress: Progress | None = None
 ) -> tuple[Volume, DicomReference, tuple[Notice, ...]]:
     """A CT series in HU, through the CT's gates."""
-    stored = read_series(series, _step(progress, "Reading CT"))
+    stored = read_series(series, step(progress, "Reading CT"))
     ct = Volume(stored.array, stored.grid, "HU")
     refuse_without_hu(ct)
     notes = tuple(Notice("ct-geometry", f"CT: {note}") for note in stored.notes)
@@ -156,7 +156,7 @@ def dicom_pet(
     series: SeriesHeaders, stated: Stated, progress: Progress | None = None
 ) -> tuple[Volume, SuvFactor, tuple[Notice, ...]]:
     """A PET series in SUVbw on its own grid, and how it came to be that."""
-    stored = read_series(series, _step(progress, "Reading PET"))
+    stored = read_series(series, step(progress, "Reading PET"))
     suv = suv_factor(stored.headers, stated.weight_kg)
     notes = tuple(Notice("pet-geometry", f"PET: {note}") for note in stored.notes)
     warned = tuple(Notice("suv", warning) for warning in suv.warnings)
@@ -195,16 +195,16 @@ def pet_on_ct(native: Volume, suv: SuvFactor, ct: Volume) -> tuple[PetImage, tup
 
 def unread_notices(scan: Scan) -> tuple[Notice, ...]:
     """A warning where files that should be images were left out."""
-    damaged = [
+    lost = [
         u
         for u in scan.unread
-        if not u.reason.startswith(_HARMLESS)
-        or (u.reason.startswith("not DICOM") and u.name.lower().endswith(_DICOM_NAMES))
+        if u.why in (Why.DAMAGED, Why.CLOSED)
+        or (u.why is Why.NOT_DICOM and u.name.lower().endswith(_DICOM_NAMES))
     ]
-    if not damaged:
+    if not lost:
         return ()
-    shown = "; ".join(f"{u.name} ({u.reason})" for u in damaged[:3])
-    more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+    shown = "; ".join(f"{u.name} ({u.reason})" for u in lost[:3])
+    more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
     return (Notice("files-unread", f"Files that may be images were left out: {shown}{more}."),)
 
 
@@ -224,7 +224,8 @@ def _stated(stated: Stated, pet: PetImage | None) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _step(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+def step(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+    """A `progress` that hears how many of how many are done of one step."""
     if progress is None:
         return None
     return lambda done, of: progress(what, done / max(1, of))
