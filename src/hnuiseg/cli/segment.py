@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     metavar="A,B",
     help="Only these of nifti, rtstruct, report. Default: all that the study allows.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
     "--precision",
     type=click.Choice(["float32", "bfloat16"]),
