@@ -52,6 +52,20 @@ def test_a_foreign_or_newer_file_is_refused(tmp_path: Path) -> None:
         read_model(file)
 
 
+def test_a_file_that_cannot_be_opened_is_refused_without_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "m.safetensors").touch()
+    monkeypatch.setattr(Path, "read_bytes", locked)
+    for name in ("m.safetensors", "absent.safetensors"):
+        with pytest.raises(ModelMismatch, match=name) as caught:
+            read_model(tmp_path / name)
+        assert str(tmp_path) not in str(caught.value)
+
+
 def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(ModelMismatch, match="no model is called 'nobody'") as caught:
         load_model("nobody")

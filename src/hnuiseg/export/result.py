@@ -71,7 +71,7 @@ class Result:
         return f"{count} lesion{'s' if count > 1 else ''} found: {', '.join(parts)}"
 
     def to_json(self) -> str:
-        """JSON with keys in a fixed order, numbers to six decimals, and never NaN."""
+        """JSON with keys in a fixed order, numbers to nine digits, and never NaN."""
         suv = None
         if self.suv is not None:
             suv = {**asdict(self.suv), "factors": sorted(set(self.suv.factors))}

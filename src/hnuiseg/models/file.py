@@ -65,12 +65,12 @@ def read_model(path: Path) -> ModelFile:
 
     if not path.is_file():
         raise ModelMismatch(
-            f"no model file at {path}",
+            f"there is no model file {path.name}",
             "a name that `hnuiseg models` lists, or a .safetensors file of hnuiseg",
             "run `hnuiseg models`",
         )
-    content = path.read_bytes()
     try:
+        content = path.read_bytes()
         weights = load(content)
         length = int.from_bytes(content[:8], "little")
         header = json.loads(content[8 : 8 + length])
@@ -83,7 +83,7 @@ def read_model(path: Path) -> ModelFile:
             )
         card = Card(**described["card"])
         settings = ModelSettings(**_tuples(described["settings"]))
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelMismatch(
             f"{path.name} is not a model of hnuiseg ({type(error).__name__})",
             "a whole .safetensors file written by hnuiseg",
