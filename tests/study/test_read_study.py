@@ -169,6 +169,30 @@ def test_a_second_pet_of_another_frame_is_left_out_and_said(tmp_path: Path) -> N
     assert _codes(case) == ["pet-other-frame-ignored"]
 
 
+def test_a_pet_that_cannot_be_read_is_not_the_same_as_none(tmp_path: Path) -> None:
+    _study(tmp_path)
+    bend(tmp_path / "b", lambda image: setattr(image, "ImageType", ["DERIVED", "SECONDARY", "MIP"]))
+    case = read_study(tmp_path)
+    assert _codes(case) == ["pet-ignored", "ct-only"]
+    assert "a projection or rendering, not slices" in case.notices[0].text
+    assert _codes(read_study(tmp_path, Stated(ct_only=True))) == []
+
+
+def test_slices_parted_from_the_end_of_a_series_are_said(tmp_path: Path) -> None:
+    """No gap gives their loss away."""
+    _study(tmp_path)
+
+    def derived_at_the_top(image: pydicom.Dataset) -> None:
+        if image.InstanceNumber > 15:
+            image.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
+
+    bend(tmp_path / "a", derived_at_the_top)
+    case = read_study(tmp_path)
+    assert case.ct.grid.shape[0] == 15
+    (said,) = [n.text for n in case.notices if n.code == "series-parted"]
+    assert said.startswith('Left out of a series that is used: "CT" (3 slices, series ...')
+
+
 def _uncorrected(image: pydicom.Dataset) -> None:
     image.CorrectedImage = ["DECY"]
 

@@ -4,7 +4,7 @@ Nothing is preferred by size, date or name: where the files don't single out one
 one PET, the study is refused and the user says which by giving a smaller folder.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hnuiseg.dicom import Scan, SeriesHeaders
@@ -46,6 +46,9 @@ def choose(scan: Scan, stated: Stated) -> Choice:
     pets = _corrected(pets, ignored, notices, refusals)
     ct = _one_ct(cts, pets, scan, ignored, notices, refusals)
     pet = _one_pet(pets, ct, ignored, notices, refusals)
+    if pet is None and not stated.ct_only and not refusals:
+        notices += _unusable_pets(scan, ignored)
+    notices += _parted(scan, ct, pet)
     return Choice(ct, pet, ignored, tuple(notices), tuple(refusals))
 
 
@@ -57,6 +60,21 @@ def title(series: SeriesHeaders) -> str:
 
 def _titles(several: Iterable[SeriesHeaders]) -> str:
     return ", ".join(sorted(title(s) for s in several))
+
+
+def _unusable_pets(scan: Scan, ignored: dict[SeriesHeaders, str]) -> list[Notice]:
+    """A warning where there is a PET, but none that can be read: not the same as no PET."""
+    why = "; ".join(f"{title(s)}: {ignored[s]}" for s in scan.series if s.modality == "PT")
+    return [Notice("pet-ignored", f"PET was left out: {why}.")] if why else []
+
+
+def _parted(scan: Scan, ct: SeriesHeaders | None, pet: SeriesHeaders | None) -> Iterator[Notice]:
+    """A warning for images parted from a series that is used: the image may lack its end."""
+    used = {s.uid for s in (ct, pet) if s is not None}
+    for series in scan.series:
+        if series.split_off is not None and series.uid in used:
+            text = f"Left out of a series that is used: {title(series)}, {series.split_off}."
+            yield Notice("series-parted", text)
 
 
 def _images(scan: Scan, modality: str, ignored: dict[SeriesHeaders, str]) -> list[SeriesHeaders]:
