@@ -1,5 +1,6 @@
 """The phantom: same seed, same patient; believable numbers; truth that lies where disease is."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hnuiseg.errors import OutputFailed
 from hnuiseg.files import read_image
 from hnuiseg.study import read_study
 from hnuiseg.volume import components, resample
+from needs import program
 
 COARSE = (5.0, 4.0, 4.0)  # mm; quick, and every side still differs
 
@@ -86,11 +88,15 @@ def test_pet_has_its_own_grid_and_reaches_the_whole_ct(patients: list[Phantom]) 
         assert case.pet.coverage.mean() > 0.99
 
 
-def test_files_give_back_the_phantom(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_phantom_patient(tmp_path_factory.mktemp("phantom"), seed=3, index=1)
+
+
+def test_files_give_back_the_phantom(written: Path) -> None:
     """DICOM, through the gates of any study, is the phantom within the files' rounding."""
-    folder = write_phantom_patient(tmp_path, seed=3, index=1)
     made = phantom(3, 1)
-    case = read_study(folder / "study")
+    case = read_study(written / "study")
     assert np.array_equal(case.ct.array, made.ct.array)
     assert case.ct.grid.same_place(made.ct.grid)
     assert case.pet is not None
@@ -99,10 +105,24 @@ def test_files_give_back_the_phantom(tmp_path: Path) -> None:
     step = made.pet.array.max() / 32767
     assert np.abs(case.pet.native.array - made.pet.array).max() <= step
     assert not [n for n in case.notices if n.code == "not-head-neck"]
-    truth = read_image(folder / "truth.nii.gz", "label")
+    truth = read_image(written / "truth.nii.gz", "label")
     assert np.array_equal(truth.array, made.truth.array)
     with pytest.raises(OutputFailed, match="exists"):
-        write_phantom_patient(tmp_path, seed=3, index=1)
+        write_phantom_patient(written.parent, seed=3, index=1)
+
+
+def test_an_outside_judge_finds_no_fault_with_the_dicom(written: Path) -> None:
+    """But for the line on Laterality, which any CT gets."""
+    for path in (
+        written / "study" / "ct" / "ct_0001.dcm",
+        written / "study" / "pet" / "pet_0001.dcm",
+        written / "truth.dcm",
+    ):
+        said = subprocess.run(
+            [program("dciodvfy"), str(path)], capture_output=True, text=True, check=False
+        )
+        lines = [x for x in said.stderr.splitlines() if x.startswith(("Error", "Warning"))]
+        assert [x for x in lines if not x.endswith("attribute <Laterality>")] == []
 
 
 def test_a_case_without_pet_is_a_case_of_ct_alone(patients: list[Phantom]) -> None:
