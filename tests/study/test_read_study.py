@@ -149,6 +149,17 @@ def test_two_missing_frames_of_reference_are_not_the_same_frame(tmp_path: Path) 
     assert _refusal(tmp_path)
 
 
+def test_a_pet_under_another_patient_id_is_warned_of(tmp_path: Path) -> None:
+    study = _study(tmp_path)
+    assert "patient-differs" not in _codes(read_study(study))
+    bend(study / "b", lambda image: setattr(image, "PatientID", "somebody"))
+    case = read_study(study)
+    assert case.pet is not None
+    (said,) = [n.text for n in case.notices if n.code == "patient-differs"]
+    assert "(0010,0020)" in said
+    assert "somebody" not in said  # IDs stay unsaid
+
+
 def test_several_pets_are_refused(tmp_path: Path) -> None:
     _study(tmp_path)
     write_pet(tmp_path / "c", uid="6", name="PET late")

@@ -197,7 +197,17 @@ def _one_pet(
         ignored |= dict.fromkeys(others, "another frame of reference than the CT")
         text = f"PET of another frame of reference than the CT was left out: {_titles(others)}."
         notices.append(Notice("pet-other-frame-ignored", text))
+    if _patient(same[0]) != _patient(ct):
+        text = (
+            "CT and PET differ in Patient ID (0010,0020); they share a frame of reference and "
+            "are used together. Check that both are of this patient."
+        )
+        notices.append(Notice("patient-differs", text))
     return same[0]
+
+
+def _patient(series: SeriesHeaders) -> str:
+    return str(series.headers[0].get("PatientID") or "").strip()
 
 
 def _share_frame(pet: SeriesHeaders, ct: SeriesHeaders) -> bool:
