@@ -344,3 +344,22 @@ def test_a_gzipped_file_ends_where_gzip_says(tmp_path: Path) -> None:
     write_nifti(_volume(), tmp_path / "a.nii.gz")
     whole = gzip.decompress((tmp_path / "a.nii.gz").read_bytes())
     assert len(whole) == 352 + 4 * np.prod(SHAPE)
+
+
+@pytest.mark.parametrize("keep", [-4, -8])
+def test_a_gzip_without_its_whole_checksum_is_refused(keep: int, tmp_path: Path) -> None:
+    """All voxels are there, but nothing vouches for them."""
+    path = tmp_path / "ct.nii.gz"
+    write_nifti(_volume(), path)
+    path.write_bytes(path.read_bytes()[:keep])
+    assert "is not an image, or is cut short" in _refusal(path)
+
+
+def test_a_gzip_with_one_wrong_bit_is_refused(tmp_path: Path) -> None:
+    """Stored without compression, a wrong bit decodes; only the checksum tells."""
+    path = tmp_path / "ct.nii.gz"
+    write_nifti(_volume(), path)
+    content = bytearray(gzip.compress(gzip.decompress(path.read_bytes()), compresslevel=0))
+    content[-100] ^= 1
+    path.write_bytes(content)
+    assert "is not an image, or is cut short" in _refusal(path)

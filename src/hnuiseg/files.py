@@ -25,6 +25,7 @@ _SCANNER = 1  # NIfTI code of "scanner anatomical coordinates"
 _SHEAR = 1e-3  # cosine between two axes, float32 headers give 1e-7
 _FORMS_APART_MM = 1.0  # qform and sform name two places beyond this
 _HEADER_BYTES = 65536  # text headers of NRRD and MetaImage are far shorter
+_CHUNK_BYTES = 1 << 22
 _SPATIAL_UNITS = {1: "metres", 3: "micrometres"}  # NIfTI codes other than 0 (not said), 2 (mm)
 
 
@@ -130,6 +131,8 @@ def _read_nifti(path: Path) -> tuple[Shaped[np.ndarray, "z y x"], Grid]:
     from nibabel.filebasedimages import ImageFileError
 
     try:
+        if path.name.lower().endswith(".gz"):
+            _check_gzip(path)
         image = nibabel.load(path)
         header, affine, shape = image.header, image.affine, image.shape
         _check_shape(shape, path.name)
@@ -142,6 +145,13 @@ def _read_nifti(path: Path) -> tuple[Shaped[np.ndarray, "z y x"], Grid]:
     to_lps = np.array([-1.0, -1.0, 1.0])
     grid = _grid(values.shape[2::-1], steps_ras * to_lps, affine[:3, 3] * to_lps, path.name)
     return values.reshape(values.shape[:3]).transpose(2, 1, 0), grid
+
+
+def _check_gzip(path: Path) -> None:
+    """EOFError, OSError or zlib.error for a damaged file: nibabel stops short of the checksum."""
+    with gzip.open(path) as file:
+        while file.read(_CHUNK_BYTES):
+            pass
 
 
 def _check_nifti_place(header: object, shape: tuple[int, ...], name: str) -> None:
