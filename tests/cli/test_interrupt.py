@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 _MAIN = [sys.executable, "-c", "from hnuiseg.cli.main import main; main()"]
 
@@ -37,6 +40,24 @@ def test_law_08_ctrl_c_leaves_earlier_outputs_as_they_were(
     assert "Traceback" not in said
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_law_08_being_ended_leaves_nothing_half_written(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    """What a batch system or a closing terminal sends, in the middle of writing a phantom."""
+    running = subprocess.Popen(
+        [*_MAIN, "phantom", "--out", str(tmp_path)], stderr=subprocess.PIPE, text=True
+    )
+    partial = tmp_path / ".patient-000.partial"
+    while running.poll() is None and not partial.exists():
+        time.sleep(0.05)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.splitlines()[-1] == "interrupted: earlier outputs are as they were"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_closed_pipe_is_no_error() -> None:

@@ -8,10 +8,12 @@ import contextlib
 import errno
 import logging
 import os
+import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 import click
 from click.exceptions import NoArgsIsHelpError
@@ -51,6 +53,9 @@ for _command in (segment, inspect, phantom, models, evaluate, train):
 
 def main() -> None:
     """Run the command in `sys.argv` and leave with its exit status."""
+    for number in (signal.SIGTERM, signal.SIGHUP):  # batch systems, closed terminals
+        if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
+            signal.signal(number, _interrupt)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -103,6 +108,10 @@ def _told(error: Exception, debug: bool) -> tuple[str, int]:
         return "memory ran out; what to do: close other programs, or use --no-uncertainty", fault
     hint = "" if debug else "; what to do: run again with `hnuiseg --debug …` and report the output"
     return f"a fault of hnuiseg: {type(error).__name__}: {str(error)[:200]}{hint}", fault
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _interrupted() -> int:
