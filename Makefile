@@ -28,7 +28,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 demo: .venv/.ready
 	rm -rf demo
-	$(BIN)/hnuiseg phantom --out demo --seed 1
+	$(BIN)/hnuiseg phantom --out demo --seed 2026
 	$(BIN)/hnuiseg segment demo/patient-000/study --out demo/result
 	@echo
 	@echo "Against the phantom's truth:"

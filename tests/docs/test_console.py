@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hnuiseg.cli.main import run
-from hnuiseg.models import shipped_models
+from hnuiseg.cli.train import train
+from hnuiseg.models import read_model, shipped_models
 
 _ROOT = Path(__file__).parents[2]
 _PAGES = ("README.md", "docs/how-to/segment.md", "docs/reference/commands.md")
@@ -71,3 +72,13 @@ def test_nothing_of_one_machine_is_in_the_docs() -> None:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"(?:^|[\s`(])/(?:work|root|home|opt)/", text), page.name
         assert "file://" not in text
+
+
+def test_no_shown_phantom_was_trained_on() -> None:
+    """Seeds name cohorts: a patient of the training's seed would flatter the demo."""
+    lines = [*shown(), *(_ROOT / "Makefile").read_text(encoding="utf-8").splitlines()]
+    seeds = {int(s) for line in lines for s in re.findall(r"phantom .*--seed (\d+)", line)}
+    assert seeds
+    assert not seeds & {read_model(path).card.seed for path in shipped_models().values()}
+    (trained,) = (p.default for p in train.commands["phantom"].params if p.name == "seed")
+    assert trained not in seeds
