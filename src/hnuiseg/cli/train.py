@@ -36,7 +36,7 @@ def phantom(out: Path, seed: int, steps: int | None, patients: int) -> None:
 
     Prints the model file, which `hnuiseg segment --model` takes."""
     with progress() as shown:
-        shown(0.0, "Starting")
+        shown(None, "Starting")
         from dataclasses import replace
 
         from hnuiseg.training import PhantomRecipe, make_phantom_model
@@ -49,7 +49,7 @@ def phantom(out: Path, seed: int, steps: int | None, patients: int) -> None:
             recipe,
             seed=seed,
             patients=patients,
-            told=lambda step, of, loss: shown(0.9 * step / of, f"Training, loss {loss:.2f}"),
-            measured=lambda done, of: shown(0.9 + 0.1 * done / of, "Measuring on fresh phantoms"),
+            told=lambda step, of, loss: shown(step / of, f"Training, loss {loss:.2f}"),
+            measured=lambda done, of: shown(done / of, "Measuring on fresh phantoms"),
         )
     click.echo(str(file))

@@ -34,7 +34,7 @@ class Schedule:
 
 
 Batch = tuple[Tensor, Tensor]  # images (batch, 4, z, y, x), labels (batch, z, y, x)
-Told = Callable[[int, int, float], None]  # step, steps, loss
+Told = Callable[[int, int, float], None]  # steps done and to do in this call, loss
 
 
 def train(
@@ -76,7 +76,7 @@ def train(
         }
         lines.append(json.dumps(row))
         if told is not None:
-            told(step + 1, schedule.steps, loss.item())
+            told(step + 1 - first, schedule.steps - first, loss.item())
         if (step + 1) % schedule.checkpoint_every == 0 or step + 1 == schedule.steps:
             partial = folder / "checkpoint.partial"
             torch.save(
