@@ -137,6 +137,32 @@ def test_outputs_that_cannot_be_written(call: Call, ct_file: Path, tmp_path: Pat
     assert (foreign / "letter.txt").read_text() == "not ours"
 
 
+def test_an_input_among_earlier_outputs_is_not_lost(
+    call: Call, ct_file: Path, earlier: Path
+) -> None:
+    (earlier / "result.json").write_text('{"software": "hnuiseg 0", "files": ["ct.nii.gz"]}')
+    ours = earlier / "ct.nii.gz"
+    ours.write_bytes(ct_file.read_bytes())
+    status, stdout, err = call("segment", "--ct", ours, "--out", earlier, "--model", "none")
+    assert (status, stdout) == (6, "")
+    _one_line(err)
+    assert ours.read_bytes() == ct_file.read_bytes()
+
+
+def test_a_name_too_long_for_the_system_does_not_exist(call: Call) -> None:
+    status, _, err = call("inspect", "x" * 300)
+    assert status == 2
+    _one_line(err)
+
+
+@pytest.mark.parametrize("weight", ["0", "-5", "nan", "inf"])
+def test_weights_that_no_patient_has(weight: str, call: Call, tmp_path: Path) -> None:
+    status, _, err = call("inspect", tmp_path, "--weight-kg", weight)
+    assert status == 2
+    _one_line(err)
+    assert "a weight from 20 to 400 kg" in err
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
 def test_no_permission_to_write(call: Call, ct_file: Path, tmp_path: Path) -> None:
     locked = tmp_path / "locked"

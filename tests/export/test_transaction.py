@@ -1,5 +1,6 @@
 """Where outputs may go, and how they get there. Law 8 stands in tests/laws."""
 
+import errno
 import json
 import os
 import subprocess
@@ -103,9 +104,33 @@ def test_the_current_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_place_without_permission_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
-    with pytest.raises(OutputFailed, match="no permission"):
+    def refused(path: str, *_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(os, "mkdir", refused)  # root may write anywhere
+    with pytest.raises(OutputFailed, match="Permission denied"):
         check_output(tmp_path / "out")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux's /proc")
+def test_a_place_where_even_root_cannot_write_is_refused_before_computing() -> None:
+    """`os.access` tells root that /proc may be written to."""
+    with pytest.raises(OutputFailed, match="nothing can be written beside out"):
+        check_output(Path("/proc/out"))
+
+
+@pytest.mark.parametrize("name", ["labels.nii.gz", "a/b", "."])
+def test_a_folder_that_holds_an_input_is_refused(name: str, tmp_path: Path) -> None:
+    """Earlier outputs are replaced whole: an input among them would be lost."""
+    out = tmp_path / "out"
+    with pytest.raises(OutputFailed, match="lies in out, which is replaced as a whole"):
+        check_output(out, [tmp_path / "elsewhere", out / name])
+    check_output(out, [tmp_path, tmp_path / "outside"])
+
+
+def test_the_trial_leaves_nothing(tmp_path: Path) -> None:
+    check_output(tmp_path / "new" / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 KILLED = """

@@ -87,7 +87,8 @@ def segment(  # noqa: PLR0913 - one argument an option
 
         wanted = DEFAULT_FORMATS if formats is None else _names(formats)
         check_formats(wanted)
-        check_output(out)  # what must fail fails before an hour of computing
+        # what must fail fails before an hour of computing
+        check_output(out, [*source.paths, Path(model)])
         loaded = load_model(model)
         options = PredictOptions(samples, seed, not no_uncertainty, variance, device, chosen)
 

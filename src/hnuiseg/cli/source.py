@@ -1,6 +1,7 @@
 """Where the images come from: the arguments that `segment` and `inspect` share."""
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +37,16 @@ class Source:
             raise _wrong(came, "name a folder, or a CT file with --ct")
         if self.ct is not None and self.pet is None and self.pet_units is not None:
             raise _wrong("--pet-units without --pet", "name the PET with --pet, or leave it out")
-        for path in (self.study, self.ct, self.pet):
-            if path is not None and not path.exists():
+        for path in self.paths:
+            if not os.path.exists(path):  # Path.exists fails on overlong names
                 raise _wrong(f"{path.name!r} doesn't exist", "check the path")
         if self.study is not None and not self.study.is_dir():
             raise _wrong(f"STUDY {self.study.name!r} is not a folder", "name one file with --ct")
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """What is read, one to two of the three."""
+        return tuple(p for p in (self.study, self.ct, self.pet) if p is not None)
 
     @property
     def stated(self) -> "Stated":
@@ -73,7 +79,7 @@ def source_arguments(command: _Command) -> _Command:
     )
     @click.option(
         "--weight-kg",
-        type=click.FloatRange(min=0, min_open=True),
+        type=float,
         help="The patient's weight where the headers lack it. There is no default weight.",
     )
     @click.option("--ct-only", is_flag=True, help="Leave the PET out, even if there is one.")

@@ -14,7 +14,8 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,18 +23,26 @@ from hnuiseg.errors import OutputFailed
 
 RESULT_NAME = "result.json"
 _LITTER = {".DS_Store", "Thumbs.db"}  # file browsers leave these in any folder they show
-_PARTIAL, _REPLACED = "partial", "replaced"
+_PARTIAL, _REPLACED, _PROBE = "partial", "replaced", "probe"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 
-def check_output(out: Path) -> None:
+def check_output(out: Path, inputs: Iterable[Path] = ()) -> None:
     """Nothing where outputs may be written to `out`; call it before any computing.
 
     `out` may be absent, empty, or hold what an earlier run wrote and nothing else. Raises
-    OutputFailed otherwise, and where the folder can't be replaced or made.
+    OutputFailed otherwise, where the folder can't be replaced or made, and where one of the
+    `inputs` lies in it and would vanish with the earlier outputs.
     """
     try:
         place = out.resolve()
+        for path in inputs:
+            if path.resolve().is_relative_to(place):
+                raise OutputFailed(
+                    f"the input {path.name} lies in {out.name}, which is replaced as a whole",
+                    "an output folder that holds no input",
+                    "choose another output folder, or move the input",
+                )
         if place.exists():
             _check_existing(place)
         ancestor = next(p for p in place.parents if p.exists())
@@ -45,12 +54,15 @@ def check_output(out: Path) -> None:
             "an output folder inside a folder",
             "choose another output folder",
         )
-    if not os.access(ancestor, os.W_OK | os.X_OK):
+    try:  # by trying: os.access believes that a superuser may write in /proc
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}.{_PROBE}-", dir=ancestor):
+            pass
+    except OSError as error:
         raise OutputFailed(
-            f"no permission to write beside {out.name}",
+            f"nothing can be written beside {out.name}: {error.strerror}",
             "an output folder in a place that you can write to",
             "choose another output folder, or change its permissions",
-        )
+        ) from error
 
 
 @contextmanager
