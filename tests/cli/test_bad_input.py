@@ -149,6 +149,16 @@ def test_an_input_among_earlier_outputs_is_not_lost(
     assert ours.read_bytes() == ct_file.read_bytes()
 
 
+def test_phantoms_that_cannot_be_written_fail_before_the_first_is_made(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hnuiseg.cohorts.write_phantom_patient", lambda *_: pytest.fail("made"))
+    (tmp_path / "file").touch()
+    status, stdout, err = call("phantom", "--out", tmp_path / "file" / "below")
+    assert (status, stdout) == (6, "")
+    _one_line(err)
+
+
 def test_a_name_too_long_for_the_system_does_not_exist(call: Call) -> None:
     status, _, err = call("inspect", "x" * 300)
     assert status == 2

@@ -66,6 +66,9 @@ def test_maps_lie_on_the_cts_grid(tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels.array, prediction.labels)
     gtvn = read_image(tmp_path / "out" / "gtvn_probability.nii.gz", "1")
     np.testing.assert_array_equal(gtvn.array, prediction.probabilities[2])
+    assert prediction.votes is not None
+    votes = read_image(tmp_path / "out" / "votes.nii.gz", "1")
+    np.testing.assert_array_equal(votes.array, prediction.votes)
 
 
 def test_variance_is_written_where_it_was_asked_for(tmp_path: Path) -> None:

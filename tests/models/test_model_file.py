@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hnuiseg.cohorts import Variant, phantom, phantom_case
 from hnuiseg.errors import ModelMismatch
-from hnuiseg.inference import network_for
+from hnuiseg.evaluation import evaluate
+from hnuiseg.inference import PredictOptions, network_for, predict
 from hnuiseg.models import COMPACT, FULL, load_model, model_bytes, read_model, shipped_models
 from hnuiseg.networks import NETWORKS
+from hnuiseg.volume import Volume
 from small_model import small_model
 
 
@@ -101,3 +104,12 @@ def test_the_first_model_reaches_what_was_asked_on_fresh_phantoms() -> None:
     assert figures["mean DSC GTVn, PET/CT"] >= 0.75
     for name in ("GTVp", "GTVn"):  # worse, but working
         assert 0.1 < figures[f"mean DSC {name}, CT only"] < figures[f"mean DSC {name}, PET/CT"]
+
+
+def test_the_shipped_model_finds_the_primary_of_a_phantom_it_has_never_seen() -> None:
+    """The card's figures could be typed; this one is measured here."""
+    made = phantom(770_077, variant=Variant(primary=True, nodes=True, pet=True))
+    found = predict(phantom_case(made), load_model(), PredictOptions(uncertainty=False))
+    measured = evaluate(Volume(found.labels, made.ct.grid, "label"), made.truth)
+    assert measured.classes[0].name == "GTVp"
+    assert measured.classes[0].dsc > 0.6

@@ -27,6 +27,7 @@ def phantom(out: Path, patients: int, seed: int) -> None:
     with progress() as shown:
         shown(0.0, "Making phantoms")
         from hnuiseg.cohorts import write_phantom_patient
+        from hnuiseg.export import check_output
 
         for index in range(patients):  # before the first is made, not after an hour
             if (out / f"patient-{index:03d}").exists():
@@ -35,6 +36,7 @@ def phantom(out: Path, patients: int, seed: int) -> None:
                     "a folder without phantoms",
                     "choose another --out, or remove it",
                 )
+        check_output(out / "patient-000")
         for index in range(patients):
             shown(index / patients, f"Making phantoms ({index + 1} of {patients})")
             click.echo(str(write_phantom_patient(out, seed, index)))

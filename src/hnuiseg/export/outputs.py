@@ -72,6 +72,8 @@ def nifti_files(material: Material) -> Iterator[Planned | Withheld]:
         yield Withheld("mutual_information.nii.gz", reason)
     else:
         yield _nifti("mutual_information", prediction.mutual_information, "nat", prediction)
+    if prediction.votes is not None:  # fewer than two: not sampled, whatever the entropy says
+        yield _nifti("votes", prediction.votes.astype(np.float32), "1", prediction)
     if prediction.variance is not None:
         for value, name in enumerate(CLASSES[1:], start=1):
             yield _nifti(f"variance_{name.lower()}", prediction.variance[value], "1", prediction)
