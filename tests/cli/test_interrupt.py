@@ -27,7 +27,10 @@ def test_law_08_ctrl_c_leaves_earlier_outputs_as_they_were(
     before = {path.name: path.read_bytes() for path in out.iterdir()}
 
     running = subprocess.Popen(
-        [*_MAIN, *plain, "--samples", "1000"], stderr=subprocess.PIPE, text=True
+        [*_MAIN, *plain, "--samples", "1000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert running.stderr is not None
     for line in running.stderr:  # progress appears after two seconds
@@ -48,7 +51,11 @@ def test_law_08_being_ended_leaves_nothing_half_written(
 ) -> None:
     """What a batch system or a closing terminal sends, in the middle of writing a phantom."""
     running = subprocess.Popen(
-        [*_MAIN, "phantom", "--out", str(tmp_path)], stderr=subprocess.PIPE, text=True
+        [*_MAIN, "phantom", "--out", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        # a test run in the background inherits ignored signals
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     partial = tmp_path / ".patient-000.partial"
     while running.poll() is None and not partial.exists():

@@ -19,7 +19,7 @@ Call = Callable[..., tuple[int, str, str]]
         (["--ct", "{folder}/none.nii"], "'none.nii' doesn't exist"),
         (["{folder}/none"], "'none' doesn't exist"),
         (["{file}"], "STUDY 'a.nii' is not a folder"),
-        (["{folder}", "--weight-kg", "-3"], "Invalid value for '--weight-kg'"),
+        (["{folder}", "--weight-kg", "-3"], "--weight-kg -3"),
         (["{folder}", "--pet-units", "kbq"], "Invalid value for '--pet-units'"),
     ],
 )

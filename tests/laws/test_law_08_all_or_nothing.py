@@ -35,7 +35,7 @@ def write(out: Path, value: int) -> None:
         provenance=Provenance("files", "ct.nii.gz", None),
         dicom=None,
     )
-    votes = np.full(GRID.shape, 10, dtype=np.int16)
+    votes = np.full(GRID.shape, 10 - value, dtype=np.int16)
     prediction = Prediction(labels, p * value / 3, maps, maps, None, votes, GRID, 10, value, {})
     export(case, prediction, CARD, out, started=NOW, created=NOW)
 
