@@ -30,7 +30,7 @@ def test_law_08_ctrl_c_leaves_earlier_outputs_as_they_were(
         [*_MAIN, *plain, "--samples", "1000"],
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert running.stderr is not None
     for line in running.stderr:  # progress appears after two seconds
@@ -55,7 +55,7 @@ def test_law_08_being_ended_leaves_nothing_half_written(
         stderr=subprocess.PIPE,
         text=True,
         # a test run in the background inherits ignored signals
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509
     )
     partial = tmp_path / ".patient-000.partial"
     while running.poll() is None and not partial.exists():
