@@ -55,8 +55,8 @@ def check_output(out: Path, inputs: Iterable[Path] = ()) -> None:
             "choose another output folder",
         )
     try:  # by trying: os.access believes that a superuser may write in /proc
-        with tempfile.TemporaryDirectory(prefix=f".{place.name}.{_PROBE}-", dir=ancestor):
-            pass
+        # one call to make it, one to remove it: nothing between that could fail and leave it
+        os.rmdir(tempfile.mkdtemp(prefix=f".{place.name}.{_PROBE}-", dir=ancestor))
     except OSError as error:
         raise OutputFailed(
             f"nothing can be written beside {out.name}: {error.strerror}",
