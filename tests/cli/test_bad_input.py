@@ -19,7 +19,7 @@ def _one_line(err: str) -> None:
     assert last.startswith("error: ")
     assert "; allowed: " in last
     assert "; what to do: " in last
-    assert all(line.startswith(("Loading", "Reading", "Making", "Comparing")) for line in before)
+    assert all(line.startswith(("Loading", "Reading", "Making", "Starting")) for line in before)
 
 
 @pytest.fixture
@@ -157,6 +157,22 @@ def test_phantoms_that_cannot_be_written_fail_before_the_first_is_made(
     monkeypatch.setattr("hnuiseg.cohorts.write_phantom_patient", lambda *_: pytest.fail("made"))
     (tmp_path / "file").touch()
     status, stdout, err = call("phantom", "--out", tmp_path / "file" / "below")
+    assert (status, stdout) == (6, "")
+    _one_line(err)
+
+
+def test_a_run_gets_a_new_folder_or_one_line(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def claimed(folder: Path, *_: object, **__: object) -> Path:
+        (folder / "run.json").write_text("{}")
+        return folder / "model.safetensors"
+
+    monkeypatch.setattr("hnuiseg.training.make_phantom_model", claimed)
+    status, _, err = call("train", "phantom", "--out", tmp_path / "runs" / "new")
+    assert status == 0, err
+    (tmp_path / "file").touch()
+    status, stdout, err = call("train", "phantom", "--out", tmp_path / "file" / "below")
     assert (status, stdout) == (6, "")
     _one_line(err)
 

@@ -170,6 +170,16 @@ def test_a_skewed_grid_is_not_written(tmp_path: Path) -> None:
         write_ct_series(ct(grid=skewed), tmp_path, new_ct())
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_said_in_words(tmp_path: Path) -> None:
+    """pydicom wraps the system's error and loses its reason."""
+    (tmp_path / "ct_0001.dcm").symlink_to("/dev/full")
+    with pytest.raises(OutputFailed, match="No space left on device"):
+        write_ct_series(
+            ct(np.zeros((3, 90, 90)), Grid.axial((3, 90, 90), (3, 1, 1))), tmp_path, new_ct()
+        )
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(OutputFailed, match="folder taken can't be written"):

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hnuiseg.cli.progress import progress
+from hnuiseg.errors import OutputFailed
 
 
 @click.group()
@@ -41,6 +42,14 @@ def phantom(out: Path, seed: int, steps: int | None, patients: int) -> None:
 
         from hnuiseg.training import PhantomRecipe, make_phantom_model
 
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputFailed(
+                f"{out.name} can't be made ({error.strerror})",
+                "a folder in a place that you can write to",
+                "choose another --out",
+            ) from error
         recipe = PhantomRecipe()
         if steps is not None:
             recipe = replace(recipe, steps=steps)

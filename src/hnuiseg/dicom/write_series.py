@@ -271,8 +271,10 @@ def _write(
             image.save_as(path, enforce_file_format=True)
             paths.append(path)
     except OSError as fault:
+        # pydicom wraps what the system said in an error of its own
+        reason = fault.strerror or getattr(fault.__cause__, "strerror", None) or "refused"
         raise OutputFailed(
-            f"the series folder {folder.name} can't be written ({fault.strerror})",
+            f"the series folder {folder.name} can't be written ({reason})",
             "a folder that can be written, with room on the disk",
             "choose another folder or free some space",
         ) from fault
