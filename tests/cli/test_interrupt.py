@@ -67,6 +67,28 @@ def test_law_08_being_ended_leaves_nothing_half_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupted_training_ends_at_once_and_its_second_process_with_it(
+    tmp_path: Path,
+) -> None:
+    """The patients in the queue are not made first: that would take minutes."""
+    run = tmp_path / "run"
+    running = subprocess.Popen(
+        [*_MAIN, "train", "phantom", "--out", str(run)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    while running.poll() is None and not (run / "run.json").exists():
+        time.sleep(0.05)
+    time.sleep(5.0)  # the second process is at work, on the first of ten patients or more
+    running.send_signal(signal.SIGINT)
+    # the pipes close only when the second process is gone too
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert said.splitlines()[-1] == "interrupted: earlier outputs are as they were"
+
+
 def test_a_closed_pipe_is_no_error() -> None:
     """`hnuiseg --help | true`: the reader is gone before anything is written."""
     read_end, write_end = os.pipe()

@@ -110,7 +110,7 @@ def test_the_first_model_reaches_what_was_asked_on_fresh_phantoms() -> None:
 
 
 @pytest.mark.xfail(
-    strict=False,
+    strict=True,
     reason="the first model falls short of its bar: see docs/models/phantom-compact.md",
 )
 def test_the_shipped_model_finds_the_primary_of_a_phantom_it_has_never_seen() -> None:

@@ -1,6 +1,6 @@
 """Losses by hand, samples by law, and a loop that can be stopped and goes on the same."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,7 @@ def test_images_coverage_and_truth_move_together(seed: int) -> None:
     assert torch.equal(changed.coverage, sample.coverage.flip(-1) if flipped else sample.coverage)
 
 
-def _batches(first: int) -> Iterator[Batch]:
+def _batches(first: int) -> Generator[Batch]:
     step = first
     while True:
         sample = _sample(step)

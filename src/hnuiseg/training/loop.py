@@ -3,7 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ Told = Callable[[int, int, float], None]  # steps done and to do in this call, l
 
 def train(
     network: nn.Module,
-    batches: Callable[[int], Iterator[Batch]],
+    batches: Callable[[int], Generator[Batch]],
     schedule: Schedule,
     folder: Path,
     told: Told | None = None,
@@ -60,35 +61,36 @@ def train(
         first, lines = state["step"], state["lines"]
     started = time.monotonic()
     network.train()
-    for step, (images, labels) in zip(range(first, schedule.steps), batches(first), strict=False):
-        for group in optimiser.param_groups:
-            group["lr"] = schedule.rate(step)
-        loss = segmentation_loss(network(images), labels)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), schedule.clip_norm)
-        optimiser.step()
-        row = {
-            "step": step,
-            "loss": round(loss.item(), 5),
-            "rate": round(schedule.rate(step), 7),
-            "seconds": round(time.monotonic() - started, 1),
-        }
-        lines.append(json.dumps(row))
-        if told is not None:
-            told(step + 1 - first, schedule.steps - first, loss.item())
-        if (step + 1) % schedule.checkpoint_every == 0 or step + 1 == schedule.steps:
-            partial = folder / "checkpoint.partial"
-            torch.save(
-                {
-                    "network": network.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "random": torch.get_rng_state(),
-                    "step": step + 1,
-                    "lines": lines,
-                },
-                partial,
-            )
-            partial.replace(checkpoint)
-            atomic_write(folder / "losses.jsonl", ("\n".join(lines) + "\n").encode())
+    with closing(batches(first)) as stream:  # also when interrupted: it may hold a process
+        for step, (images, labels) in zip(range(first, schedule.steps), stream, strict=False):
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.rate(step)
+            loss = segmentation_loss(network(images), labels)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), schedule.clip_norm)
+            optimiser.step()
+            row = {
+                "step": step,
+                "loss": round(loss.item(), 5),
+                "rate": round(schedule.rate(step), 7),
+                "seconds": round(time.monotonic() - started, 1),
+            }
+            lines.append(json.dumps(row))
+            if told is not None:
+                told(step + 1 - first, schedule.steps - first, loss.item())
+            if (step + 1) % schedule.checkpoint_every == 0 or step + 1 == schedule.steps:
+                partial = folder / "checkpoint.partial"
+                torch.save(
+                    {
+                        "network": network.state_dict(),
+                        "optimiser": optimiser.state_dict(),
+                        "random": torch.get_rng_state(),
+                        "step": step + 1,
+                        "lines": lines,
+                    },
+                    partial,
+                )
+                partial.replace(checkpoint)
+                atomic_write(folder / "losses.jsonl", ("\n".join(lines) + "\n").encode())
     network.eval()

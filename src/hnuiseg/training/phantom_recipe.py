@@ -3,10 +3,10 @@
 Later recipes replace it; it shares their losses, sampling, augmentation and loop.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
+from multiprocessing.pool import AsyncResult
 
 import numpy as np
 import torch
@@ -61,14 +61,15 @@ def phantom_sample(seed: int, index: int) -> Sample:
     return Sample.of(inputs, truth_on(made.truth, inputs.working))
 
 
-def phantom_batches(recipe: PhantomRecipe, seed: int, first: int) -> Iterator[Batch]:
+def phantom_batches(recipe: PhantomRecipe, seed: int, first: int) -> Generator[Batch]:
     """Batches of one patch from step `first` on; a second process makes the patients.
 
     Which patients are at hand at a step follows from the step alone, so a resumed run sees the
     same batches as one that was never stopped.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as maker:
-        waiting: dict[int, Future[Sample]] = {}
+    # leaving a Pool ends its process at once; an executor would first make what is queued
+    with get_context("spawn").Pool(1) as maker:
+        waiting: dict[int, AsyncResult[Sample]] = {}
         ready: dict[int, Sample] = {}
         step = first
         while True:
@@ -76,13 +77,13 @@ def phantom_batches(recipe: PhantomRecipe, seed: int, first: int) -> Iterator[Ba
             oldest = max(0, newest - recipe.patients_kept)
             for index in range(oldest, newest + 3):  # a few ahead of need
                 if index not in waiting and index not in ready:
-                    waiting[index] = maker.submit(phantom_sample, seed, index)
+                    waiting[index] = maker.apply_async(phantom_sample, (seed, index))
             generator = np.random.Generator(
                 np.random.Philox(np.random.SeedSequence([seed, 0x42415443, step]))
             )
             chosen = int(generator.integers(oldest, newest))
             for index in [k for k in waiting if k < newest]:
-                ready[index] = waiting.pop(index).result()
+                ready[index] = waiting.pop(index).get()
             for index in [k for k in ready if k < oldest]:
                 del ready[index]
             yield _batch(ready[chosen], recipe, generator)
