@@ -38,5 +38,9 @@ def phantom(out: Path, patients: int, seed: int) -> None:
                 )
         check_output(out / "patient-000")
         for index in range(patients):
-            shown(index / patients, f"Making phantoms ({index + 1} of {patients})")
-            click.echo(str(write_phantom_patient(out, seed, index)))
+
+            def told(part: float, done: int = index) -> None:
+                shown((done + part) / patients, f"Making phantom {done + 1} of {patients}")
+
+            told(0.0)
+            click.echo(str(write_phantom_patient(out, seed, index, told=told)))

@@ -1,5 +1,6 @@
 """The training loop: one straight road from batches to weights, resumable at any checkpoint."""
 
+import io
 import json
 import math
 import time
@@ -80,7 +81,7 @@ def train(
             if told is not None:
                 told(step + 1 - first, schedule.steps - first, loss.item())
             if (step + 1) % schedule.checkpoint_every == 0 or step + 1 == schedule.steps:
-                partial = folder / "checkpoint.partial"
+                content = io.BytesIO()  # torch.save itself would leave half a file on a full disk
                 torch.save(
                     {
                         "network": network.state_dict(),
@@ -89,8 +90,8 @@ def train(
                         "step": step + 1,
                         "lines": lines,
                     },
-                    partial,
+                    content,
                 )
-                partial.replace(checkpoint)
+                atomic_write(checkpoint, content.getvalue())
                 atomic_write(folder / "losses.jsonl", ("\n".join(lines) + "\n").encode())
     network.eval()

@@ -1,7 +1,9 @@
 """A phantom patient as files: what a scanner would send, and the truth beside it."""
 
+import contextlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,14 +35,21 @@ _WEIGHT_KG, _DOSE_BQ, _HALF_LIFE_S, _UPTAKE_S = 75.0, 300e6, 6586.2, 3600.0
 
 
 def write_phantom_patient(
-    out: Path, seed: int, index: int = 0, *, variant: Variant | None = None
+    out: Path,
+    seed: int,
+    index: int = 0,
+    *,
+    variant: Variant | None = None,
+    told: Callable[[float], None] | None = None,
 ) -> Path:
     """Write `out/patient-NNN` whole or not at all, and return it.
 
     It holds `study/ct` and `study/pet` (DICOM), `ct.nii.gz` (HU), `pet.nii.gz` (SUVbw),
     `truth.nii.gz` (1 GTVp, 2 GTVn), `truth.dcm` (RTSTRUCT; absent without disease) and
-    `phantom.json`. Raises OutputFailed where the folder exists or can't be written.
+    `phantom.json`. `told` hears the finished fraction. Raises OutputFailed where the folder
+    exists or can't be written.
     """
+    told = told or (lambda _: None)
     folder = out / f"patient-{index:03d}"
     partial = out / f".patient-{index:03d}.partial"
     if folder.exists():
@@ -48,10 +57,13 @@ def write_phantom_patient(
             f"{folder.name} exists", "a folder that isn't there yet", "name another --out"
         )
     made = phantom(seed, index, variant=variant)
+    told(0.4)
+    new_parent = not out.exists()
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         _write_dicom(made, partial, seed, index)
+        told(0.7)
         write_nifti(made.ct, partial / "ct.nii.gz")
         if made.pet is not None:
             write_nifti(made.pet, partial / "pet.nii.gz")
@@ -74,6 +86,9 @@ def write_phantom_patient(
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        if new_parent and not folder.exists():
+            with contextlib.suppress(OSError):  # the caller may have put something there
+                out.rmdir()
     return folder
 
 
