@@ -151,6 +151,10 @@ def test_sex_o_with_ideal_weight_is_refused_by_name(dros: Path) -> None:
     (series,) = scan_folder(dros / "DRO_2_2" / "PT").series
     with pytest.raises(InputRefused, match=r"Patient's Sex \(0010,0040\) O with SUV Type"):
         suv_factor(series.headers)
+    accepted = suv_factor(series.headers, accept_sex_mean=True)
+    assert accepted.sex_mean
+    assert accepted.branch == "GML, IBW, mean of both sexes"
+    assert any("as was accepted" in warning for warning in accepted.warnings)
 
 
 def test_the_pet_of_sts_001(tmp_path: Path) -> None:
@@ -511,11 +515,53 @@ def test_slices_that_disagree_are_refused(keyword: str, value: object) -> None:
         suv_factor(slices)
 
 
-def test_slices_that_disagree_on_the_dose_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("keyword", "value", "tag"),
+    [
+        ("RadionuclideTotalDose", 351e6, "0018,1074"),
+        ("RadionuclideHalfLife", 6588, "0018,1075"),
+        ("RadiopharmaceuticalStartTime", "100001.00", "0018,1072"),
+        ("RadiopharmaceuticalStartDateTime", "20260105100000", "0018,1078"),
+    ],
+)
+def test_slices_that_disagree_on_the_injection_are_refused(
+    keyword: str, value: object, tag: str
+) -> None:
     slices = pet()
-    tracer(slices[1]).RadionuclideTotalDose = 351e6
-    with pytest.raises(InputRefused, match=r"\(0018,1074\) differs between the slices"):
+    setattr(tracer(slices[1]), keyword, value)
+    with pytest.raises(InputRefused, match=rf"\({tag}\) differs between the slices"):
         suv_factor(slices)
+
+
+def test_the_mean_of_both_sexes_is_taken_for_sex_o_alone() -> None:
+    def edit(sex: str) -> list[pydicom.Dataset]:
+        return pet(setting(Units="GML", SUVType="LBM", PatientSex=sex, PatientSize=1.75))
+
+    man, woman = (suv_factor(edit(sex), accept_sex_mean=True) for sex in "MF")
+    assert not man.sex_mean
+    assert man == suv_factor(edit("M"))
+    other = suv_factor(edit("O"), accept_sex_mean=True)
+    assert other.sex_mean
+    assert 2 / only(other) == pytest.approx(1 / only(man) + 1 / only(woman), rel=1e-12)
+    assert "--accept-sex-mean" in refusal_of(
+        setting(Units="GML", SUVType="LBM", PatientSex="O", PatientSize=1.75)
+    )
+    with pytest.raises(InputRefused, match="missing with SUV Type"):
+        suv_factor(edit(""), accept_sex_mean=True)
+
+
+@pytest.mark.parametrize(("weight", "allowed"), [(19.9, False), (20, True), (400, True)])
+def test_found_and_stated_weights_have_the_same_limits(weight: float, allowed: bool) -> None:
+    ways: list[Callable[[], SuvFactor]] = [
+        lambda: factor_of(setting(PatientWeight=weight)),
+        lambda: factor_of(setting(PatientWeight=None), weight_kg=weight),
+    ]
+    for way in ways:
+        if allowed:
+            assert way().weight_kg == weight
+        else:
+            with pytest.raises(HnuisegError, match="20 to 400 kg"):
+                way()
 
 
 # Applying

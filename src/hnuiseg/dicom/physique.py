@@ -1,11 +1,16 @@
-"""What other kinds of SUV divide by: lean mass, ideal weight and surface of the body.
+"""A patient's build: weights that are believed, and what other kinds of SUV divide by.
 
-Source: IBSI, "Standardizing SUV computation".
+Source of the formulas: IBSI, "Standardizing SUV computation".
 """
 
 from collections.abc import Callable
 
+from hnuiseg.errors import WrongCall
+
 Formula = Callable[[float, float], float]  # of weight in kg and height in cm
+
+# From a child of about six years to beyond what the table of a scanner bears.
+WEIGHTS_KG = (20.0, 400.0)
 
 # SUV Type (0054,1006) → kg for men, kg for women
 MASSES_KG: dict[str, tuple[Formula, Formula]] = {
@@ -26,6 +31,21 @@ MASSES_KG: dict[str, tuple[Formula, Formula]] = {
         lambda _, h: 45.5 + 0.91 * (h - 152.0),
     ),
 }
+
+
+def believable(weight_kg: float) -> bool:
+    """Whether somebody who is scanned can weigh this much; not so for what isn't a number."""
+    return WEIGHTS_KG[0] <= weight_kg <= WEIGHTS_KG[1]
+
+
+def check_stated_weight(weight_kg: float | None) -> None:
+    """WrongCall where the user states a weight that nobody who is scanned can have."""
+    if weight_kg is not None and not believable(weight_kg):
+        raise WrongCall(
+            f"--weight-kg {weight_kg:g}",
+            f"a weight from {WEIGHTS_KG[0]:g} to {WEIGHTS_KG[1]:g} kg",
+            "give the patient's weight at the scan, in kg",
+        )
 
 
 def surface_cm2(weight_kg: float, height_cm: float) -> float:

@@ -27,18 +27,29 @@ from hnuiseg.dicom.decay import (
     since_injection_s,
     tracer,
 )
-from hnuiseg.dicom.physique import MASSES_KG, surface_cm2
+from hnuiseg.dicom.physique import (
+    MASSES_KG,
+    WEIGHTS_KG,
+    believable,
+    check_stated_weight,
+    surface_cm2,
+)
 from hnuiseg.dicom.series import StoredSeries
-from hnuiseg.errors import InputRefused, WrongCall
+from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Volume
 
 _CT_ONLY = "segment from the CT alone with --ct-only"
-_WEIGHTS_KG = (1.0, 500.0)
 _HEIGHTS_M = (0.3, 2.6)
 # Doses as typed: becquerel, or megabecquerel in a field for becquerel. Under 30 it could
 # be millicurie, between the ranges kilobecquerel; nothing unambiguous lies there.
 _DOSES_BQ = (1e6, 1e10)
 _DOSES_MBQ = (30.0, 1e4)
+_OF_THE_INJECTION = (
+    "RadionuclideTotalDose",
+    "RadionuclideHalfLife",
+    "RadiopharmaceuticalStartTime",
+    "RadiopharmaceuticalStartDateTime",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,7 @@ class SuvFactor:
     weight_kg: float | None
     weight_stated: bool  # by --weight-kg, rather than found in the header
     warnings: tuple[str, ...] = ()
+    sex_mean: bool = False  # the mean of both sexes' formulas was used, as --accept-sex-mean allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +92,7 @@ def suv_factor(
     Raises InputRefused, by the name of what is missing or unknown; nothing is assumed but
     an unambiguous slip of units, which is warned of. WrongCall for an impossible weight.
     """
-    if weight_kg is not None and not _WEIGHTS_KG[0] <= weight_kg <= _WEIGHTS_KG[1]:
-        raise WrongCall(
-            f"a weight of {weight_kg:g} kg",
-            f"{_WEIGHTS_KG[0]:g} to {_WEIGHTS_KG[1]:g} kg",
-            "state the patient's weight in kilograms with --weight-kg",
-        )
+    check_stated_weight(weight_kg)
     _corrected(headers)
     units = same_in_all(headers, "Units").upper()
     if units == "BQML":
@@ -173,16 +180,10 @@ def _from_activity(
 ) -> SuvFactor:
     """Values that are Bq/ml, at once or after a factor."""
     body = _body(headers, weight_kg)
-    item = tracer(headers)
-    for header in headers:
-        if number(tracer((header,)), "RadionuclideTotalDose") != number(
-            item, "RadionuclideTotalDose"
-        ):
-            raise InputRefused(
-                f"{named('RadionuclideTotalDose')} differs between the slices of a series",
-                "one dose in a series",
-                f"correct the header, or {_CT_ONLY}",
-            )
+    items = [tracer((header,)) for header in headers]
+    for keyword in _OF_THE_INJECTION:
+        same_in_all(items, keyword)
+    item = items[0]
     dose_bq, dose_warnings = _dose_bq(item)
     correction = same_in_all(headers, "DecayCorrection").upper()
     base = SuvFactor(
@@ -320,7 +321,8 @@ def _from_other_suv(
     height_cm, warnings = _height_cm(headers)
     sex = same_in_all(headers, "PatientSex").upper()
     men, women = (formula(body.weight_kg, height_cm) for formula in MASSES_KG[kind])
-    if sex == "O" and accept_sex_mean:
+    sex_mean = sex == "O" and accept_sex_mean
+    if sex_mean:
         mass = (men + women) / 2
         warnings = (
             *warnings,
@@ -333,7 +335,8 @@ def _from_other_suv(
             f"{named('PatientSex')} {sex or 'missing'} with {named('SUVType')} {kind}, "
             "for which no formula is agreed",
             "M or F where the PET is scaled to lean mass or ideal weight",
-            f"have the PET exported in Bq/ml, or {_CT_ONLY}",
+            ("take the mean of both formulas with --accept-sex-mean, " if sex == "O" else "")
+            + f"have the PET exported in Bq/ml, or {_CT_ONLY}",
         )
     if mass <= 0:
         raise InputRefused(
@@ -344,12 +347,13 @@ def _from_other_suv(
     return SuvFactor(
         factors=(body.weight_kg / mass,),
         units="GML",
-        branch=f"GML, {kind}",
+        branch=f"GML, {kind}, mean of both sexes" if sex_mean else f"GML, {kind}",
         time_reference=None,
         elapsed_s=None,
         weight_kg=body.weight_kg,
         weight_stated=body.stated,
         warnings=(*body.warnings, *warnings),
+        sex_mean=sex_mean,
     )
 
 
@@ -397,9 +401,9 @@ def _body(headers: Sequence[pydicom.Dataset], stated_kg: float | None) -> _Body:
     if found > 1000:
         kg = found / 1000
         warnings = (f"{name} {found:g} is taken as grams, {kg:g} kg",)
-    if not _WEIGHTS_KG[0] <= kg <= _WEIGHTS_KG[1]:
+    if not believable(kg):
         raise InputRefused(
-            f"{name} {found:g}", f"{_WEIGHTS_KG[0]:g} to {_WEIGHTS_KG[1]:g} kg", remedy
+            f"{name} {found:g}", f"{WEIGHTS_KG[0]:g} to {WEIGHTS_KG[1]:g} kg", remedy
         )
     return _Body(kg, False, warnings)
 
