@@ -44,3 +44,11 @@ def program(name: str) -> str:
     if found is None:
         _absent(f"{name} is not installed")
     return found
+
+
+def node_package(name: str) -> Path:
+    """The folder of an outside judge written for node, as `.ci/run` installs it."""
+    folder = Path(__file__).parents[1] / "build" / "judges" / "node_modules" / name
+    if not folder.is_dir():
+        _absent(f"{name} is not installed under build/judges")
+    return folder
