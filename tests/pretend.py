@@ -59,6 +59,13 @@ def contours_file(grid: Grid, series: DicomReference, **masks: Bool[np.ndarray, 
         Structure(name, number, mask, (255, 64, 0))
         for number, (name, mask) in enumerate(masks.items(), start=1)
     ]
+    return structures_file(grid, series, *structures)
+
+
+def structures_file(
+    grid: Grid, series: DicomReference, *structures: Structure, smoothing_mm: float = 0.0
+) -> bytes:
+    """An RTSTRUCT of structures."""
     return rtstruct_bytes(
         rtstruct(
             structures,
@@ -69,5 +76,6 @@ def contours_file(grid: Grid, series: DicomReference, **masks: Bool[np.ndarray, 
             created=CREATED,
             uid_entropy="a test",
             software="0.1.0",
+            smoothing_mm=smoothing_mm,
         )
     )

@@ -38,6 +38,7 @@ def with_contour(
     dataset.StructureSetROISequence[0].ROIName = name
     contour = dataset.ROIContourSequence[0].ContourSequence[0]
     contour.ContourData = [f"{v:.4f}" for point in points for v in point]
+    contour.NumberOfContourPoints = len(points)
     contour.ContourGeometricType = kind
     dataset.ROIContourSequence[0].ContourSequence = [contour]
     return dataset
@@ -219,7 +220,10 @@ def test_contours_that_cannot_be_voxels_are_said(
 ) -> None:
     found = read_rtstruct(with_contour(points, kind), GRID)
     assert not found.masks["foreign"].any()
-    assert found.notes == (f"foreign: 1 contours {said}, left out",)
+    assert found.notes == (
+        f"foreign: 1 contours {said}, left out",
+        "foreign: empty, none of its 1 contours holds a voxel's centre",
+    )
 
 
 def test_contours_beyond_the_border_are_cut_and_said() -> None:

@@ -1,13 +1,23 @@
 """DICOM both ways: series to volumes, SUVbw, RTSTRUCT. Decides nothing about which series."""
 
+from hnuiseg.dicom.acceptance import rtstruct_complaints
 from hnuiseg.dicom.contours import fill_contours, plane_contours
 from hnuiseg.dicom.geometry import SeriesGeometry, series_geometry
 from hnuiseg.dicom.physique import check_stated_weight
 from hnuiseg.dicom.read_rtstruct import RtStruct, read_rtstruct
 from hnuiseg.dicom.reference import DicomReference, PatientStudy
-from hnuiseg.dicom.rtstruct import Structure, rtstruct, rtstruct_bytes
+from hnuiseg.dicom.roi_names import (
+    NameRule,
+    RoiNames,
+    map_roi_names,
+    merge_regions,
+    roi_name_rules,
+)
+from hnuiseg.dicom.rtstruct import rtstruct, rtstruct_bytes
 from hnuiseg.dicom.scan import Scan, SeriesHeaders, Unread, Why, scan_folder
 from hnuiseg.dicom.series import StoredSeries, read_series
+from hnuiseg.dicom.smooth_contours import smooth_contours, smoothing_limit_mm
+from hnuiseg.dicom.structures import ROIS, Rois, Structure, label_structures
 from hnuiseg.dicom.suv import SuvFactor, apply_suv, suv_factor, suvbw_factor
 from hnuiseg.dicom.write_series import (
     NewSeries,
@@ -17,10 +27,14 @@ from hnuiseg.dicom.write_series import (
 )
 
 __all__ = [
+    "ROIS",
     "DicomReference",
+    "NameRule",
     "NewSeries",
     "PatientStudy",
     "PetAcquisition",
+    "RoiNames",
+    "Rois",
     "RtStruct",
     "Scan",
     "SeriesGeometry",
@@ -33,13 +47,20 @@ __all__ = [
     "apply_suv",
     "check_stated_weight",
     "fill_contours",
+    "label_structures",
+    "map_roi_names",
+    "merge_regions",
     "plane_contours",
     "read_rtstruct",
     "read_series",
+    "roi_name_rules",
     "rtstruct",
     "rtstruct_bytes",
+    "rtstruct_complaints",
     "scan_folder",
     "series_geometry",
+    "smooth_contours",
+    "smoothing_limit_mm",
     "suv_factor",
     "suvbw_factor",
     "write_ct_series",

@@ -18,6 +18,7 @@ _FALLING = _TOP_LEFT | _BOTTOM_RIGHT
 _TURNS = np.zeros(16, dtype=np.int8)  # how many contours turn at a corner, by its four voxels
 _TURNS[[1, 2, 4, 8, 7, 11, 13, 14]] = 1
 _TURNS[[_RISING, _FALLING]] = 2
+_CROSSINGS = 1 << 22  # of rows by edges at a time, so that no contour takes much memory
 
 
 def plane_contours(mask: Bool[np.ndarray, "y x"]) -> list[Float[np.ndarray, "n 2"]]:
@@ -54,11 +55,31 @@ def fill_contours(
         for contour in contours:
             filled |= fill_contours([contour], shape)
         return filled
-    starts = [np.asarray(c, dtype=np.float64).reshape(-1, 2) for c in contours if len(c) > 0]
-    if not starts:
-        return np.zeros(shape, dtype=bool)
-    a = np.concatenate(starts)
-    b = np.concatenate([np.roll(c, -1, axis=0) for c in starts])
+    loops = [np.asarray(c, dtype=np.float64).reshape(-1, 2) for c in contours if len(c) > 0]
+    filled = np.zeros(shape, dtype=bool)
+    if not loops:
+        return filled
+    a = np.concatenate(loops)
+    b = np.concatenate([np.roll(c, -1, axis=0) for c in loops])
+    begin = np.clip(np.ceil(a.min(axis=0)), 0, shape).astype(np.int64)
+    end = np.clip(np.ceil(a.max(axis=0)), begin, shape).astype(np.int64)
+    box = int(end[0] - begin[0]), int(end[1] - begin[1])
+    parity = np.zeros((box[0], box[1] + 1), dtype=bool)
+    step = max(1, _CROSSINGS // max(1, box[0]))
+    for k in range(0, len(a), step):
+        parity ^= _crossings(a[k : k + step] - begin, b[k : k + step] - begin, box)
+    inside = np.logical_xor.accumulate(parity[:, :-1], axis=1)
+    filled[begin[0] : end[0], begin[1] : end[1]] = inside
+    return filled
+
+
+def _crossings(
+    a: Float[np.ndarray, "n 2"], b: Float[np.ndarray, "n 2"], shape: tuple[int, int]
+) -> Bool[np.ndarray, "y x"]:
+    """Where an odd number of edges from a to b passes at, or just left of, a voxel centre.
+
+    The result has a column more than `shape`, for what passes right of the last centre.
+    """
     # An edge is always taken from its upper end: a bridge walked both ways cancels exactly.
     down = (a[:, 0] < b[:, 0])[:, None]
     upper, lower = np.where(down, a, b), np.where(down, b, a)
@@ -72,8 +93,8 @@ def fill_contours(
     crossing = upper[edge, 1] + along * (lower[edge, 1] - upper[edge, 1])
     x = np.clip(np.ceil(crossing), 0, shape[1]).astype(np.int64)
     width = shape[1] + 1
-    crossings = np.bincount(y * width + x, minlength=shape[0] * width).reshape(shape[0], width)
-    return (np.cumsum(crossings[:, :-1], axis=1) & 1).astype(bool)
+    counts = np.bincount(y * width + x, minlength=shape[0] * width).reshape(shape[0], width)
+    return (counts & 1).astype(bool)
 
 
 def _outlines(mask: Bool[np.ndarray, "y x"]) -> list[list[tuple[int, int]]]:

@@ -1,0 +1,122 @@
+"""Names of regions in the wild, mapped to GTVp and GTVn by patterns that a user may edit.
+
+Nothing is mapped in silence: a name that doesn't say what it is, a region that holds primary
+and nodes in one, and a name that no pattern fits all stand in the report.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from hnuiseg.errors import InputRefused
+
+REGIONS = ("GTVp", "GTVn")
+_BOTH = "both"
+_ALIKE = re.compile(r"[\s.\-_]+")
+_SHIPPED = "roi_names.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class NameRule:
+    """What a region is whose whole name fits one of the patterns."""
+
+    region: str  # GTVp, GTVn, or both
+    certain: bool  # False: the name doesn't say which
+    patterns: tuple[re.Pattern[str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoiNames:
+    """Which names mean what; every name is in exactly one field."""
+
+    certain: dict[str, str]  # ROI name: GTVp or GTVn
+    doubtful: dict[str, str]  # mapped, though the name doesn't say which
+    both: tuple[str, ...]  # primary and nodes in one: can't be told apart, left out
+    unmatched: tuple[str, ...]  # left out
+
+    def region(self, name: str) -> str | None:
+        """GTVp, GTVn, or None for what is left out."""
+        return self.certain.get(name) or self.doubtful.get(name)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The report: what was taken on doubt, and what was left out."""
+        return (
+            *(f"{n}: read as {r}, which its name doesn't say" for n, r in self.doubtful.items()),
+            *(f"{n}: primary tumour and nodes in one region, left out" for n in self.both),
+            *(f"{n}: no name of a GTVp or GTVn that is known, left out" for n in self.unmatched),
+        )
+
+
+def roi_name_rules(path: Path | None = None) -> tuple[NameRule, ...]:
+    """The rules of a pattern file, or those that are shipped (`roi_names.toml`, to copy from).
+
+    Raises InputRefused where the file can't be read or a rule is not one.
+    """
+    name = _SHIPPED if path is None else path.name
+    file = resources.files("hnuiseg.dicom").joinpath(_SHIPPED) if path is None else path
+    try:
+        rules = tomllib.loads(file.read_text(encoding="utf-8"))["rule"]
+        return tuple(_rule(rule) for rule in rules)
+    except (OSError, KeyError, TypeError, ValueError, re.error) as fault:
+        raise InputRefused(
+            f"ROI name patterns in {name} can't be used ({type(fault).__name__}: {fault})",
+            "[[rule]] tables with region (GTVp, GTVn or both), certain and patterns",
+            "start from a copy of the shipped roi_names.toml",
+        ) from fault
+
+
+def map_roi_names(names: Iterable[str], rules: tuple[NameRule, ...]) -> RoiNames:
+    """What each name means by the first rule that fits it.
+
+    A name that lists several ("GTV langue,GTVlarynx") means what all of its parts mean.
+    """
+    certain, doubtful = dict[str, str](), dict[str, str]()
+    both, unmatched = list[str](), list[str]()
+    for name in dict.fromkeys(names):
+        found = [_first(part, rules) for part in name.split(",")]
+        regions = {None if rule is None else rule.region for rule in found}
+        if regions in ({"GTVp"}, {"GTVn"}):
+            (region,) = regions
+            sure = all(rule is not None and rule.certain for rule in found)
+            (certain if sure else doubtful)[name] = str(region)
+        elif regions <= {*REGIONS, _BOTH}:
+            both.append(name)
+        else:
+            unmatched.append(name)
+    return RoiNames(certain, doubtful, tuple(both), tuple(unmatched))
+
+
+def merge_regions(
+    masks: dict[str, Bool[np.ndarray, "z y x"]], names: RoiNames
+) -> dict[str, Bool[np.ndarray, "z y x"]]:
+    """The union of all masks of GTVp and of GTVn; a region that no name means is absent."""
+    merged: dict[str, Bool[np.ndarray, "z y x"]] = {}
+    for name, mask in masks.items():
+        region = names.region(name)
+        if region is not None:
+            merged[region] = merged[region] | mask if region in merged else mask
+    return merged
+
+
+def _first(name: str, rules: tuple[NameRule, ...]) -> NameRule | None:
+    plain = _ALIKE.sub("_", name.strip()).casefold()
+    for rule in rules:
+        if any(pattern.fullmatch(plain) for pattern in rule.patterns):
+            return rule
+    return None
+
+
+def _rule(table: dict[str, object]) -> NameRule:
+    region, certain, patterns = table["region"], table["certain"], table["patterns"]
+    if region not in (*REGIONS, _BOTH):
+        raise ValueError(f"no region is called {region!r}")
+    if not isinstance(certain, bool) or not isinstance(patterns, list):
+        raise TypeError("certain is true or false, patterns is a list")
+    return NameRule(str(region), certain, tuple(re.compile(p, re.IGNORECASE) for p in patterns))
