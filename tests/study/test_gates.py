@@ -12,7 +12,6 @@ from hnuiseg.study.field import looks_like_head_and_neck
 from hnuiseg.study.gates import (
     coverage_notices,
     ct_notices,
-    pet_scale_notices,
     refuse_without_hu,
 )
 from hnuiseg.volume import Grid, Reorientation, Volume
@@ -91,16 +90,6 @@ def test_coverage_is_never_rounded_up_to_all() -> None:
     reached[0, 0, 0] = False
     (notice,) = coverage_notices(reached)
     assert notice.text == "The PET covers 99.9 % of the CT; elsewhere only the CT was used."
-
-
-def test_the_scale_is_judged_on_covered_tissue() -> None:
-    ct = neck()
-    suv = np.where(ct.array > -300, 1.0, 0.0).astype(np.float32)
-    suv[5, 20:24, 20:24] = 30.0
-    pet = Volume(suv, CT_GRID, "g/ml")
-    everywhere = np.ones(CT_GRID.shape, dtype=bool)
-    assert pet_scale_notices(pet, pet, everywhere, ct) == ()
-    assert pet_scale_notices(pet, pet, ~everywhere, ct) == ()  # nothing to judge by
 
 
 @pytest.mark.parametrize("archive", ["ibsi_sts_001_ct", "ibsi_pat1", "lung1_001"])

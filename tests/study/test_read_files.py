@@ -94,23 +94,6 @@ def test_statements_that_have_no_place_are_wrong_calls(ct: Path, pet: Path) -> N
         Stated(pet_units="kbq")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("scale", "said"),
-    [
-        (5000.0, "look like Bq/ml or are scaled far too high for SUV (highest 4e+04"),
-        (1e-3, "are far too low for SUV (highest 0.008"),
-    ],
-)
-def test_a_pet_that_can_hardly_be_suv_is_said(
-    ct: Path, tmp_path: Path, scale: float, said: str
-) -> None:
-    values = uptake().array / BQ_PER_SUV * scale
-    write_nifti(Volume(values, PET_GRID, "g/ml"), tmp_path / "odd.nii.gz")
-    (notice,) = read_files(ct, tmp_path / "odd.nii.gz", SUV).notices
-    assert notice.code == "pet-scale"
-    assert said in notice.text
-
-
 def test_a_label_map_is_no_ct(tmp_path: Path) -> None:
     labels = Volume((neck().array > 0).astype(np.uint8), CT_GRID, "label")
     write_nifti(labels, tmp_path / "seg.nii.gz")

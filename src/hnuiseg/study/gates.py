@@ -14,10 +14,6 @@ _HU_AT_LEAST, _HU_AT_MOST = 100.0, -200.0  # any CT of a patient has bone and ai
 _HU_USUAL = (-3024.0, 3071.0)  # GE pads with -3024; 12 bits end at 3071
 _SMALL_MM = (80.0, 150.0, 150.0)  # z, y, x of the standing image
 _THICK_MM = 5.0
-_TISSUE_HU = -300.0
-_LOOK_MM = 4.0
-_SUV_BODY = (0.05, 20.0)  # a whole body averages 1 g/ml, whatever the tracer
-_SUV_TOP = (2.0, 100.0)  # highest value at least, 99.9th percentile at most
 
 
 def refuse_without_hu(ct: Volume) -> None:
@@ -68,30 +64,6 @@ def coverage_notices(coverage: Bool[np.ndarray, "z y x"]) -> tuple[Notice, ...]:
     per_cent = math.floor(share * 1000) / 10  # never rounded up to 100
     text = f"The PET covers {per_cent:.1f} % of the CT; elsewhere only the CT was used."
     return (Notice("pet-coverage", text),)
-
-
-def pet_scale_notices(
-    native: Volume, on_ct: Volume, coverage: Bool[np.ndarray, "z y x"], ct: Volume
-) -> tuple[Notice, ...]:
-    """A warning where the PET can hardly be in SUVbw.
-
-    A body averages 1 g/ml by the definition of SUVbw; the 99.9th percentile, the maximum and
-    the median over covered tissue show activity in Bq/ml, or a factor that went wrong.
-    """
-    array = native.array
-    highest = float(array.max())
-    top = float(np.percentile(array, 99.9))
-    look = tuple(slice(None, None, max(1, math.floor(_LOOK_MM / s))) for s in ct.grid.spacing)
-    tissue = coverage[look] & (ct.array[look] > _TISSUE_HU)
-    body = float(np.median(on_ct.array[look][tissue])) if tissue.any() else math.nan
-    figures = f"(highest {highest:.4g}, 99.9 % below {top:.4g}, median of tissue {body:.4g} g/ml)"
-    if top > _SUV_TOP[1] or body > _SUV_BODY[1]:
-        text = f"The PET's values look like Bq/ml or are scaled far too high for SUV {figures}."
-    elif highest < _SUV_TOP[0] or body < _SUV_BODY[0]:
-        text = f"The PET's values are far too low for SUV {figures}."
-    else:
-        return ()
-    return (Notice("pet-scale", text),)
 
 
 def ct_alone_notice() -> Notice:

@@ -22,10 +22,10 @@ from hnuiseg.study.gates import (
     coverage_notices,
     ct_alone_notice,
     ct_notices,
-    pet_scale_notices,
     refuse_without_hu,
 )
 from hnuiseg.study.options import Stated
+from hnuiseg.study.suv_claim import pet_figures, scale_notices
 from hnuiseg.volume import Volume, covered, resample
 
 Progress = Callable[[str, float], None]
@@ -189,7 +189,7 @@ def pet_on_ct(native: Volume, suv: SuvFactor, ct: Volume) -> tuple[PetImage, tup
     coverage = covered(native.grid, ct.grid)
     found = coverage_notices(coverage)
     on_ct = resample(native, ct.grid)
-    found += pet_scale_notices(native, on_ct, coverage, ct)
+    found += scale_notices(pet_figures(native, on_ct, coverage, ct), suv)
     return PetImage(on_ct, coverage, native, suv), found
 
 
