@@ -6,7 +6,8 @@ import click
 
 from hnuiseg.cli.progress import progress
 from hnuiseg.cli.source import Source, source_arguments
-from hnuiseg.errors import InputRefused, WarningsUnderStrict
+from hnuiseg.cli.strict import fail_on_warnings
+from hnuiseg.errors import InputRefused
 
 
 @click.command()
@@ -36,7 +37,5 @@ def inspect(source: Source, strict: bool, as_json: bool) -> None:
         raise InputRefused(
             "the study is not ready", "a study that passes every gate", "see the reasons above"
         )
-    if strict and found.notices:
-        raise WarningsUnderStrict(
-            f"{len(found.notices)} warnings stand", "no warning under --strict", "see them above"
-        )
+    if strict:
+        fail_on_warnings(found.notices, "see them above")

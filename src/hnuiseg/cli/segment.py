@@ -8,7 +8,8 @@ import click
 
 from hnuiseg.cli.progress import Progress, progress
 from hnuiseg.cli.source import Source, source_arguments
-from hnuiseg.errors import WarningsUnderStrict, WrongCall
+from hnuiseg.cli.strict import fail_on_warnings
+from hnuiseg.errors import WrongCall
 
 if TYPE_CHECKING:
     from hnuiseg.study import Case
@@ -84,6 +85,7 @@ def segment(  # noqa: PLR0913 - one argument an option
         from hnuiseg.export import DEFAULT_FORMATS, check_formats, check_output, export
         from hnuiseg.inference import PredictOptions, predict
         from hnuiseg.models import load_model
+        from hnuiseg.study import searched
 
         wanted = DEFAULT_FORMATS if formats is None else _names(formats)
         check_formats(wanted)
@@ -93,7 +95,7 @@ def segment(  # noqa: PLR0913 - one argument an option
         options = PredictOptions(samples, seed, not no_uncertainty, variance, device, chosen)
 
         case = _read(source, shown)
-        prediction = predict(case, loaded, options, shown.within("Segmenting"))
+        prediction = predict(searched(case), loaded, options, shown.within("Segmenting"))
         shown(None, "Writing the outputs")
         result = export(
             case,
@@ -108,13 +110,8 @@ def segment(  # noqa: PLR0913 - one argument an option
         for notice in result.notices:
             click.echo(f"warning: {notice.text}", err=True)
     click.echo(result.to_json().rstrip() if as_json else result.summary())
-    if strict and result.notices:
-        codes = ", ".join(notice.code for notice in result.notices)
-        raise WarningsUnderStrict(
-            f"{len(result.notices)} warnings stand ({codes})",
-            "no warning under --strict",
-            "read the warnings; every output is written",
-        )
+    if strict:
+        fail_on_warnings(result.notices, "read the warnings; every output is written")
 
 
 def _read(source: Source, shown: Progress) -> "Case":

@@ -1,6 +1,7 @@
 """From what a user points at to a `Case`: choosing series, gates and warnings."""
 
 from hnuiseg.study.case import Case, Notice, PetImage, Provenance
+from hnuiseg.study.field import searched
 from hnuiseg.study.inspection import (
     Inspection,
     SeriesSummary,
@@ -24,4 +25,5 @@ __all__ = [
     "inspect_study",
     "read_files",
     "read_study",
+    "searched",
 ]

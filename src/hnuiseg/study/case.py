@@ -49,3 +49,4 @@ class Case:
     notices: tuple[Notice, ...]
     provenance: Provenance
     dicom: DicomReference | None  # what an RTSTRUCT must refer to; None for plain files
+    field: tuple[slice, slice, slice] | None = None  # z, y, x as stored; None: all is searched

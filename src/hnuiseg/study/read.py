@@ -18,11 +18,15 @@ from hnuiseg.errors import InputRefused, WrongCall
 from hnuiseg.files import read_image
 from hnuiseg.study.case import Case, Notice, PetImage, Provenance
 from hnuiseg.study.choose import choose, title
+from hnuiseg.study.field import head_neck_field
 from hnuiseg.study.gates import (
+    age_notices,
+    agreement_notices,
     coverage_notices,
     ct_alone_notice,
     ct_notices,
     refuse_without_hu,
+    weight_notices,
 )
 from hnuiseg.study.options import Stated
 from hnuiseg.study.suv_claim import pet_figures, scale_notices
@@ -65,7 +69,7 @@ def read_study(
         _source(choice.pet) if choice.pet else None,
         _stated(stated, pet),
     )
-    return Case(ct, pet, tuple(notices), provenance, reference)
+    return Case(ct, pet, tuple(notices), provenance, reference, head_neck_field(ct))
 
 
 def read_files(
@@ -95,7 +99,7 @@ def read_files(
     if image is not None:
         said = ("registration of CT and PET (--ct with --pet)", *said)
     provenance = Provenance("files", ct.name, None if image is None or not pet else pet.name, said)
-    return Case(hu, image, notices, provenance, None)
+    return Case(hu, image, notices, provenance, None, head_neck_field(hu))
 
 
 def check_stated_for_dicom(stated: Stated) -> None:
@@ -149,7 +153,7 @@ def dicom_ct(
     ct = Volume(stored.array, stored.grid, "HU")
     refuse_without_hu(ct)
     notes = tuple(Notice("ct-geometry", f"CT: {note}") for note in stored.notes)
-    return ct, stored.reference, (*notes, *ct_notices(ct))
+    return ct, stored.reference, (*notes, *age_notices(series.headers[0]), *ct_notices(ct))
 
 
 def dicom_pet(
@@ -190,6 +194,8 @@ def pet_on_ct(native: Volume, suv: SuvFactor, ct: Volume) -> tuple[PetImage, tup
     found = coverage_notices(coverage)
     on_ct = resample(native, ct.grid)
     found += scale_notices(pet_figures(native, on_ct, coverage, ct), suv)
+    found += agreement_notices(ct, on_ct, coverage)
+    found += weight_notices(suv.weight_kg)
     return PetImage(on_ct, coverage, native, suv), found
 
 
