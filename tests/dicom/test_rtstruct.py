@@ -1,19 +1,31 @@
 """What an RTSTRUCT says, and what its reader says about other people's."""
 
+import tracemalloc
+import warnings
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jaxtyping import Bool
 
-from hnuiseg.dicom import DicomReference, Structure, read_rtstruct, rtstruct
-from hnuiseg.errors import InputRefused, OutputFailed
+from hnuiseg.dicom import (
+    DicomReference,
+    Structure,
+    fill_contours,
+    label_structures,
+    read_rtstruct,
+    rtstruct,
+)
+from hnuiseg.errors import InputRefused, OutputFailed, WrongCall
 from hnuiseg.volume import Grid
 from needs import unpacked
-from pretend import CREATED, FRAME, PATIENT, contours_file, reference
+from pretend import CREATED, FRAME, PATIENT, contours_file, reference, structures_file
 
 GRID = Grid.axial((4, 6, 7), (3.0, 1.0, 1.0), (-10.25, 20.5, -1234.123456), FRAME)
 Mask = Bool[np.ndarray, "z y x"]
@@ -182,6 +194,34 @@ def test_labels_and_numbers_are_checked() -> None:
         build([one, replace(one, name="GTVn")], "a")
 
 
+def test_smoothing_is_off_and_said_where_it_is_on() -> None:
+    """Its figure bounds how far any line is from a voxel face."""
+    structure = Structure("GTVp", 1, block(), (1, 2, 3))
+    said = {}
+    for asked in (0.0, 0.2, 9.0):
+        file = structures_file(GRID, reference(GRID), structure, smoothing_mm=asked)
+        roi = pydicom.dcmread(BytesIO(file)).StructureSetROISequence[0]
+        said[asked] = roi.ROIGenerationDescription
+    assert said == {
+        0.0: "Along voxel faces",
+        0.2: "Along voxel faces, smoothed by at most 0.201 mm",
+        9.0: "Along voxel faces, smoothed by at most 0.491 mm",
+    }
+    for wrong in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(WrongCall, match="0 mm or more"):
+            structures_file(GRID, reference(GRID), structure, smoothing_mm=wrong)
+
+
+def test_a_box_with_its_offset_draws_what_the_whole_mask_draws() -> None:
+    """A region's contours don't depend on how its mask was handed over."""
+    whole = Structure("GTVp", 1, block(), (1, 2, 3))
+    (box,) = label_structures(block().astype(np.uint8), {1: ("GTVp", (1, 2, 3))})
+    assert box.mask.shape < whole.mask.shape
+    assert structures_file(GRID, reference(GRID), box) == structures_file(
+        GRID, reference(GRID), whole
+    )
+
+
 def test_another_frame_of_reference_is_refused() -> None:
     with pytest.raises(InputRefused, match="another frame of reference"):
         read_rtstruct(written(GTVp=block()), replace(GRID, frame_of_reference="1.9"))
@@ -242,6 +282,113 @@ def test_plain_contours_inside_one_another_leave_a_hole(kind: str) -> None:
     found = read_rtstruct(dataset, GRID)
     assert found.masks["foreign"].sum() == 8
     assert not found.masks["foreign"][0, 3, 3]
+
+
+def two_contours(
+    first: list[list[float]], second: list[list[float]], kind: str = "CLOSED_PLANAR"
+) -> pydicom.Dataset:
+    dataset = with_contour(first, kind)
+    other = pydicom.Dataset()
+    other.ContourGeometricType = kind
+    other.NumberOfContourPoints = len(second)
+    other.ContourData = [f"{v:.4f}" for point in second for v in point]
+    dataset.ROIContourSequence[0].ContourSequence.append(other)
+    return dataset
+
+
+def test_a_contour_that_is_stored_twice_counts_once() -> None:
+    """Even-odd would take it away again, and nobody means that."""
+    twice = two_contours(square(GRID.origin[2]), square(GRID.origin[2]))
+    found = read_rtstruct(twice, GRID)
+    assert found.masks["foreign"].sum() == 9
+    assert found.notes == ("foreign: 1 contours stored twice, counted once",)
+
+
+def test_contours_that_overlap_in_part_are_said() -> None:
+    """Some systems take what either holds, others what only one holds."""
+    z = GRID.origin[2]
+    beside = [[x + 1, y, z] for x, y, z in square(z)]
+    found = read_rtstruct(two_contours(square(z), beside), GRID)
+    assert found.masks["foreign"].sum() == 6
+    assert found.notes == ("foreign: in 1 slices contours overlap in part; what two hold is out",)
+    far = [[x + 2, y, z] for x, y, z in square(z, 1.0)]
+    assert read_rtstruct(two_contours(square(z, 1.0), far), GRID).notes == ()
+
+
+def test_a_wrong_number_of_points_is_said() -> None:
+    dataset = with_contour(square(GRID.origin[2]))
+    dataset.ROIContourSequence[0].ContourSequence[0].NumberOfContourPoints = 5
+    found = read_rtstruct(dataset, GRID)
+    assert found.masks["foreign"].sum() == 9
+    (note,) = found.notes
+    assert note.startswith("foreign: 1 contours of another number of points")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e300", "x", "1,5", ""])
+def test_numbers_that_are_no_place_are_left_out_and_said(text: str) -> None:
+    dataset = with_contour(square(GRID.origin[2]))
+    contour = dataset.ROIContourSequence[0].ContourSequence[0]
+    stored = "\\".join([text, *[str(v) for p in square(GRID.origin[2]) for v in p][1:]])
+    contour["ContourData"] = raw(stored)
+    found = read_rtstruct(dataset, GRID)
+    assert not found.masks["foreign"].any()
+    assert "foreign: 1 contours with numbers that are no place in a room, left out" in found.notes
+
+
+def test_long_contours_in_explicit_vr_are_read() -> None:
+    """More than 64 kB don't fit into an explicit DS: pydicom and others write UN."""
+    dataset = with_contour(square(GRID.origin[2]))
+    contour = dataset.ROIContourSequence[0].ContourSequence[0]
+    stored = "\\".join(str(v) for point in square(GRID.origin[2]) for v in point)
+    contour["ContourData"] = pydicom.DataElement("ContourData", "UN", stored.encode() + b" ")
+    found = read_rtstruct(dataset, GRID)
+    assert found.masks["foreign"].sum() == 9
+    assert found.notes == ()
+
+
+def raw(text: str) -> pydicom.dataelem.RawDataElement:
+    tag = pydicom.tag.Tag("ContourData")
+    return pydicom.dataelem.RawDataElement(tag, "DS", len(text), text.encode(), 0, True, True)
+
+
+def test_only_what_is_wanted_is_read() -> None:
+    dataset = written(GTVp=block(), GTVn=block(), c=block())
+    dataset.ROIContourSequence[2].ContourSequence = []
+    found = read_rtstruct(dataset, GRID, lambda name: name == "GTVn")
+    assert list(found.masks) == ["GTVn"]
+    assert found.notes == ()
+
+
+def test_a_contour_of_many_points_takes_little_memory() -> None:
+    """Each edge crosses every row: all crossings at once would be gigabytes."""
+    zigzag = np.zeros((20_001, 2))
+    zigzag[1::2, 0] = 500.0
+    zigzag[:, 1] = np.linspace(0.0, 500.0, len(zigzag))
+    tracemalloc.start()
+    fill_contours([zigzag], (512, 512))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6
+
+
+@given(st.data())
+@settings(max_examples=30)
+def test_damaged_files_give_masks_or_a_refusal(data: st.DataObject) -> None:
+    whole = bytearray(contours_file(GRID, reference(GRID), GTVp=block()))
+    for at, value in data.draw(
+        st.lists(st.tuples(st.integers(132, len(whole) - 1), st.integers(0, 255)), max_size=6)
+    ):
+        whole[at] = value
+    end = data.draw(st.sampled_from([len(whole), len(whole) // 2, len(whole) // 3, 700]))
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file = Path(folder) / "rs.dcm"
+        file.write_bytes(whole[:end])
+        try:
+            found = read_rtstruct(file, GRID)
+        except InputRefused:
+            return
+    assert all(mask.shape == GRID.shape for mask in found.masks.values())
 
 
 def test_regions_without_contours_and_of_one_name() -> None:

@@ -8,10 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hnuiseg.dicom import NewSeries, PetAcquisition, write_ct_series, write_pet_series
+from hnuiseg.dicom import (
+    ROIS,
+    NewSeries,
+    PetAcquisition,
+    Rois,
+    label_structures,
+    write_ct_series,
+    write_pet_series,
+)
 from hnuiseg.volume import Grid, Volume
 from needs import program
-from pretend import FRAME, PATIENT, contours_file, new_ct, reference
+from pretend import FRAME, PATIENT, new_ct, reference, structures_file
 
 GRID = Grid.axial((3, 6, 5), (3.0, 0.9765625, 0.9765625), (-250.0, -250.0, -1000.5), FRAME)
 # Type 2C on a body part that isn't known here: absent it is an error, empty a warning.
@@ -51,8 +59,13 @@ def test_pet(tmp_path: Path, known: bool) -> None:
         assert [line for line in lines(path) if not line.endswith(ABOUT_LATERALITY)] == []
 
 
-def test_rtstruct_is_passed_in_silence(tmp_path: Path) -> None:
-    mask = np.random.default_rng(0).random(GRID.shape) < 0.7
+@pytest.mark.parametrize("smoothing_mm", [0.0, 0.4])
+@pytest.mark.parametrize("rois", ROIS)
+def test_rtstruct_is_passed_in_silence(tmp_path: Path, rois: Rois, smoothing_mm: float) -> None:
+    labels = np.random.default_rng(0).integers(0, 3, GRID.shape)
+    structures = label_structures(
+        labels, {1: ("GTVp", (220, 50, 32)), 2: ("GTVn", (0, 150, 190))}, rois
+    )
     path = tmp_path / "rtstruct.dcm"
-    path.write_bytes(contours_file(GRID, reference(GRID), GTVp=mask, GTVn=~mask))
+    path.write_bytes(structures_file(GRID, reference(GRID), *structures, smoothing_mm=smoothing_mm))
     assert lines(path) == []

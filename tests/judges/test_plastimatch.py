@@ -10,10 +10,10 @@ import pydicom
 import pytest
 from jaxtyping import Bool
 
-from hnuiseg.dicom import read_rtstruct, write_ct_series
+from hnuiseg.dicom import Structure, read_rtstruct, write_ct_series
 from hnuiseg.volume import Grid, Volume
 from needs import program
-from pretend import FRAME, contours_file, new_ct, reference
+from pretend import FRAME, new_ct, reference, structures_file
 
 GRID = Grid.axial((12, 32, 36), (3.0, 0.9765625, 1.17), (-249.51171875, 20.3, -1234.1235), FRAME)
 Mask = Bool[np.ndarray, "z y x"]
@@ -39,10 +39,17 @@ MASKS = {
 
 
 @pytest.mark.parametrize(
-    ("option", "flipped"), [(None, False), ("--xor-contours", False), ("--xor-contours", True)]
+    ("option", "flipped", "smoothing_mm"),
+    [
+        (None, False, 0.0),
+        ("--xor-contours", False, 0.0),
+        ("--xor-contours", True, 0.0),
+        (None, False, 9.0),
+        ("--xor-contours", False, 9.0),
+    ],
 )
 def test_plastimatch_finds_the_same_voxels(
-    tmp_path: Path, option: str | None, flipped: bool
+    tmp_path: Path, option: str | None, flipped: bool, smoothing_mm: float
 ) -> None:
     ct = Volume(np.zeros(GRID.shape, dtype=np.int16), GRID, "HU")
     files = write_ct_series(ct, tmp_path / "ct", new_ct())
@@ -58,7 +65,12 @@ def test_plastimatch_finds_the_same_voxels(
             image_positions_mm=series.image_positions_mm[::-1],
         )
         masks = {name: mask[::-1] for name, mask in MASKS.items()}
-    (tmp_path / "rs.dcm").write_bytes(contours_file(grid, series, **masks))
+    structures = [
+        Structure(name, number, mask, (255, 64, 0))
+        for number, (name, mask) in enumerate(masks.items(), start=1)
+    ]
+    written = structures_file(grid, series, *structures, smoothing_mm=smoothing_mm)
+    (tmp_path / "rs.dcm").write_bytes(written)
     command = [
         program("plastimatch"),
         "convert",

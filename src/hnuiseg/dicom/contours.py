@@ -18,7 +18,7 @@ _FALLING = _TOP_LEFT | _BOTTOM_RIGHT
 _TURNS = np.zeros(16, dtype=np.int8)  # how many contours turn at a corner, by its four voxels
 _TURNS[[1, 2, 4, 8, 7, 11, 13, 14]] = 1
 _TURNS[[_RISING, _FALLING]] = 2
-_CROSSINGS = 1 << 22  # of rows by edges at a time, so that no contour takes much memory
+_CROSSINGS = 1 << 20  # of rows by edges at a time, so that no contour takes much memory
 
 
 def plane_contours(mask: Bool[np.ndarray, "y x"]) -> list[Float[np.ndarray, "n 2"]]:
