@@ -215,5 +215,5 @@ def test_a_multi_frame_image_is_refused_by_name(tmp_path: Path) -> None:
     for slice_ in slices:
         slice_.NumberOfFrames = 4
     (series,) = scan_folder(save(slices, tmp_path)).series
-    with pytest.raises(InputRefused, match=r"0\.dcm is an enhanced multi-frame image"):
+    with pytest.raises(InputRefused, match=r"0\.dcm is a multi-frame image"):
         series_geometry(series)

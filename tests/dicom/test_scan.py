@@ -230,7 +230,8 @@ def test_enhanced_and_other_objects_are_excluded_by_name(tmp_path: Path) -> None
     }
     assert found[EnhancedCTImageStorage] == (
         True,
-        "an enhanced multi-frame image, which isn't read",
+        "a multi-frame image of 5 frames in Number of Frames (0028,0008), but 0 in Per-Frame "
+        "Functional Groups Sequence (5200,9230)",
     )
     assert found[SecondaryCaptureImageStorage] == (
         False,

@@ -61,7 +61,7 @@ def series_geometry(series: SeriesHeaders) -> SeriesGeometry:
     if series.excluded_because is not None and series.split_off is None:
         raise InputRefused(
             f"{series.paths[0].name} is {series.excluded_because}",
-            "CT, PET or MR stored one slice a file",
+            "CT, PET or MR stored one slice a file, or Enhanced CT",
             "choose another series, or export this one slice by slice",
         )
     headers = series.headers
@@ -71,9 +71,9 @@ def series_geometry(series: SeriesHeaders) -> SeriesGeometry:
             "a series of at least two slices",
             "give the folder of the whole series",
         )
-    names = [p.name for p in series.paths]
+    names = series.names
     rows, columns = _shape(headers, names)
-    _one_patient_and_frame(headers)
+    _one_patient_and_frame(series)
     spacing = _alike(headers, names, "PixelSpacing", 2, _PIXEL_SPACING_MM)
     if min(spacing) <= 0:
         raise InputRefused(
@@ -126,14 +126,16 @@ def _shape(headers: Sequence[pydicom.Dataset], names: Sequence[str]) -> tuple[in
     return shapes.pop()
 
 
-def _one_patient_and_frame(headers: Sequence[pydicom.Dataset]) -> None:
+def _one_patient_and_frame(series: SeriesHeaders) -> None:
+    headers = series.headers
     for keyword in ("PatientID", "FrameOfReferenceUID", "Modality"):  # values stay unsaid
         found = {text(h, keyword) for h in headers}
         if len(found) > 1:
             raise InputRefused(
                 f"{named(keyword)} has {len(found)} values in one series", "one value", _EXPORT
             )
-    instances = {text(h, "SOPInstanceUID") for h in headers}
+    frames = [place.frame for place in series.places] or [None] * len(headers)
+    instances = {(text(h, "SOPInstanceUID"), k) for h, k in zip(headers, frames, strict=True)}
     if len(instances) < len(headers):
         raise InputRefused(
             f"different slices share one {named('SOPInstanceUID')}", "one UID a slice", _EXPORT

@@ -5,9 +5,10 @@ import os
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import BinaryIO
 
 import pydicom
 from pydicom import config
@@ -27,6 +28,8 @@ from pydicom.uid import (
 )
 
 from hnuiseg.dicom.attributes import UNREADABLE, named, text, words
+from hnuiseg.dicom.enhanced import frames, why_not_read
+from hnuiseg.dicom.headers import Known, convert, read_header
 from hnuiseg.errors import InputRefused
 
 _SINGLE_FRAME = {CTImageStorage, PositronEmissionTomographyImageStorage, MRImageStorage}
@@ -39,18 +42,6 @@ _ENHANCED = {
     LegacyConvertedEnhancedPETImageStorage,
 }
 _IDENTIFYING = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID")
-_SORTING = (  # what the scan and the properties of a series look at besides
-    "StudyInstanceUID",
-    "Modality",
-    "SeriesDescription",
-    "FrameOfReferenceUID",
-    "CorrectedImage",
-    "ImageType",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "ImageOrientationPatient",
-)
 # Image Type (0008,0008) of what is no stack of slices; vendors' words beside the standard's
 _LOCALIZER = {"LOCALIZER", "SCOUT", "TOPOGRAM"}
 _RENDERED = {"MIP", "MAXIMUM INTENSITY PROJECTION", "PROJECTION IMAGE", "VRT", "SCREEN SAVE"}
@@ -74,13 +65,37 @@ class Unread:
     reason: str  # the same in words, with particulars
 
 
+@dataclass(frozen=True, slots=True)
+class PixelPlace:
+    """Where the pixels of one slice lie."""
+
+    offset: int | None = None  # of Pixel Data's element in its file; None: not known
+    frame: int | None = None  # from 0, where the file holds several
+    stamp: tuple[int, int] | None = None  # size and time of change (ns) when the header was read
+
+
 @dataclass(frozen=True, slots=True, eq=False)  # eq=False: comparing headers is slow and unasked
 class SeriesHeaders:
-    """The headers of one series, without pixels, in the order of their paths."""
+    """The headers of one series, without pixels, in the order of their paths.
+
+    One header a slice: the frames of a multi-frame image have one each, and share its path.
+    Headers hold what `hnuiseg.dicom.headers.KEPT` names, and nothing else.
+    """
 
     headers: tuple[pydicom.Dataset, ...]
     paths: tuple[Path, ...]  # of the files, in the same order
     split_off: str | None = None  # why these were parted from others of their series
+    places: tuple["PixelPlace", ...] = ()  # where the pixels are, in the same order; () unknown
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The slices for messages: base names, with the frame where a file holds several."""
+        if not self.places:
+            return tuple(p.name for p in self.paths)
+        return tuple(
+            p.name if place.frame is None else f"frame {place.frame + 1} of {p.name}"
+            for p, place in zip(self.paths, self.places, strict=True)
+        )
 
     @property
     def uid(self) -> str:
@@ -129,8 +144,10 @@ class SeriesHeaders:
             return self.split_off
         if not self.is_image:
             return f"no CT, PET or MR image but {UID(self.sop_class_uid, config.IGNORE).name}"
-        if self.sop_class_uid in _ENHANCED or _is_multi_frame(self.headers[0]):
-            return "an enhanced multi-frame image, which isn't read"
+        if self.sop_class_uid in _ENHANCED and _is_whole(self):
+            return why_not_read(self.headers[0]) or "a multi-frame image"
+        if _is_multi_frame(self.headers[0]):
+            return "a multi-frame image of a class that has one frame"
         return _not_a_stack(self.headers[0])
 
 
@@ -164,25 +181,27 @@ def scan_folder(folder: Path, progress: Callable[[int, int], None] | None = None
         )
     unread: list[Unread] = []
     paths = sorted(_files(folder, unread))
-    kept: dict[str, tuple[pydicom.Dataset, Path]] = {}
-    clashing: list[tuple[pydicom.Dataset, Path]] = []
+    known: Known = {}
+    kept: dict[str, _Image] = {}
+    clashing: list[_Image] = []
     for done, path in enumerate(paths, start=1):
-        header = _header(path)
-        if isinstance(header, Unread):
-            unread.append(header)
-        elif header is not None:
-            instance = text(header, "SOPInstanceUID")
+        image = _image(path, known)
+        if isinstance(image, Unread):
+            unread.append(image)
+        elif image is not None:
+            instance = text(image.header, "SOPInstanceUID")
             if instance not in kept:
-                kept[instance] = (header, path)
-            elif _same(kept[instance], (header, path)):
-                first = kept[instance][1].name
+                kept[instance] = image
+            elif _same(kept[instance].path, path):
+                first = kept[instance].path.name
                 said = f"a second copy of the image in {first}"
                 unread.append(Unread(path.name, Why.COPY, said))
             else:  # two images under one UID: the series they claim is refused, not mended
-                clashing.append((header, path))
+                clashing.append(image)
         if progress is not None:
             progress(done, len(paths))
-    return Scan(tuple(_series([*kept.values(), *clashing])), tuple(unread))
+    images = [slice_ for image in (*kept.values(), *clashing) for slice_ in _frames(image)]
+    return Scan(tuple(_series(images)), tuple(unread))
 
 
 def _files(folder: Path, unread: list[Unread]) -> Iterator[Path]:
@@ -214,81 +233,97 @@ def _refuse_closed(error: OSError) -> None:
     ) from error
 
 
-def _header(path: Path) -> pydicom.Dataset | Unread | None:
-    """The header, or why there is none; None for a DICOMDIR."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Image:
+    """One slice, or one file that isn't taken apart."""
+
+    header: pydicom.Dataset
+    path: Path
+    place: PixelPlace
+
+
+def _image(path: Path, known: Known) -> _Image | Unread | None:
+    """The image in a file, or why there is none; None for a DICOMDIR."""
     try:
         with path.open("rb") as file:
             start = file.read(132)
+            if not start:
+                return Unread(path.name, Why.DAMAGED, "an empty file")
+            # A data set without preamble begins with group 0008, as very old exports do.
+            bare = start[:2] == b"\x08\x00" and start[2:4] in (b"\0\0", b"\5\0", b"\x08\0")
+            if start[128:] != b"DICM" and not bare:
+                return Unread(path.name, Why.NOT_DICOM, "not DICOM")
+            file.seek(0)
+            status = os.fstat(file.fileno())
+            parsed = _parsed(file, bare, known)
     except OSError as error:
         return Unread(path.name, Why.CLOSED, f"can't be opened: {error.strerror}")
-    if not start:
-        return Unread(path.name, Why.DAMAGED, "an empty file")
-    # A data set without preamble begins with group 0008, as very old exports do.
-    bare = start[:2] == b"\x08\x00" and start[2:4] in (b"\x00\x00", b"\x05\x00", b"\x08\x00")
-    if start[128:] != b"DICM" and not bare:
-        return Unread(path.name, Why.NOT_DICOM, "not DICOM")
-    parsed = _parsed(path, bare)
-    return Unread(path.name, Why.DAMAGED, parsed) if isinstance(parsed, str) else parsed
+    if isinstance(parsed, str):
+        return Unread(path.name, Why.DAMAGED, parsed)
+    if parsed is None:
+        return None
+    header, offset = parsed
+    return _Image(header, path, PixelPlace(offset, None, (status.st_size, status.st_mtime_ns)))
 
 
-def _parsed(path: Path, bare: bool) -> pydicom.Dataset | str | None:
+def _parsed(
+    file: BinaryIO, bare: bool, known: Known
+) -> tuple[pydicom.Dataset, int | None] | str | None:
     try:
         # The standard's limits on text are often overstepped; values are checked where used.
         with config.disable_value_validation(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            header = pydicom.dcmread(path, stop_before_pixels=True, force=bare)
-            _convert(header.file_meta)
-            _convert(header)
-            absent = [k for k in _IDENTIFYING if not text(header, k)]
-            for keyword in _SORTING:
-                text(header, keyword)
+            header, offset = read_header(file, bare=bare)
             if text(header.file_meta, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
                 return None
+            convert(header.file_meta, known)
+            convert(header, known)
+            absent = [k for k in _IDENTIFYING if not text(header, k)]
     except InputRefused as refusal:
         return f"damaged header: {refusal.came}"
+    except RecursionError:
+        return "damaged header (sequences within sequences without end)"
     except (InvalidDicomError, *UNREADABLE) as error:
         return f"damaged header ({type(error).__name__})"
     if absent:
         return f"no {named(absent[0])}: no image, or cut off within its header"
-    return header
+    return header, offset
 
 
-def _same(a: "_Image", b: "_Image") -> bool:
+def _frames(image: _Image) -> list[_Image]:
+    """A multi-frame image taken apart; where that can't be, the image as it is."""
+    uid = text(image.header, "SOPClassUID")
+    if uid not in _ENHANCED or why_not_read(image.header) is not None:
+        return [image]
+    return [
+        _Image(header, image.path, replace(image.place, frame=k))
+        for k, header in enumerate(frames(image.header))
+    ]
+
+
+def _is_whole(series: SeriesHeaders) -> bool:
+    return not series.places or series.places[0].frame is None
+
+
+def _same(a: Path, b: Path) -> bool:
     """Whether two files hold one image: equal headers are not enough, pixels may differ."""
     try:
-        return bool(a[0] == b[0]) and (
-            filecmp.cmp(a[1], b[1], shallow=False) or _stored(a[1]) == _stored(b[1])
-        )
-    except (OSError, InvalidDicomError, *UNREADABLE):
+        if filecmp.cmp(a, b, shallow=False):
+            return True
+        with config.disable_value_validation(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            one, other = (pydicom.dcmread(path, force=True) for path in (a, b))
+            syntaxes = {text(d.file_meta, "TransferSyntaxUID") for d in (one, other)}
+            return len(syntaxes) == 1 and bool(one == other)
+    except (OSError, InvalidDicomError, RecursionError, *UNREADABLE):
         return False
-
-
-def _stored(path: Path) -> tuple[str, bytes]:
-    """Transfer syntax and Pixel Data as they lie in the file."""
-    whole = pydicom.dcmread(path, force=True)
-    return text(whole.file_meta, "TransferSyntaxUID"), bytes(whole.get("PixelData", b""))
-
-
-def _convert(header: pydicom.Dataset) -> None:
-    """Turn every element's bytes into values now, so that no later access warns."""
-    for tag in list(header.keys()):
-        try:
-            element = header[tag]
-        except UNREADABLE:
-            continue  # stays as bytes; refused where it is needed
-        if element.VR == "SQ":
-            for item in element.value:
-                _convert(item)
-
-
-_Image = tuple[pydicom.Dataset, Path]
 
 
 def _series(images: Sequence[_Image]) -> Iterator[SeriesHeaders]:
     by_series: dict[tuple[str, str], list[_Image]] = defaultdict(list)
-    for header, path in images:
-        key = (text(header, "StudyInstanceUID"), text(header, "SeriesInstanceUID"))
-        by_series[key].append((header, path))
+    for image in images:
+        key = (text(image.header, "StudyInstanceUID"), text(image.header, "SeriesInstanceUID"))
+        by_series[key].append(image)
     for _, members in sorted(by_series.items(), key=lambda item: item[0]):
         yield from _parts(members)
 
@@ -296,9 +331,9 @@ def _series(images: Sequence[_Image]) -> Iterator[SeriesHeaders]:
 def _parts(members: list[_Image]) -> Iterator[SeriesHeaders]:
     """A series, parted where it holds more than one kind of image; stacks come first."""
     kinds: dict[tuple[str, str], list[_Image]] = defaultdict(list)
-    for header, path in members:
-        oddity = "multi-frame" if _is_multi_frame(header) else _not_a_stack(header) or ""
-        kinds[oddity, text(header, "SOPClassUID")].append((header, path))
+    for image in members:
+        oddity = "multi-frame" if _is_multi_frame(image.header) else _not_a_stack(image.header)
+        kinds[oddity or "", text(image.header, "SOPClassUID")].append(image)
     for (oddity, _), group in sorted(kinds.items(), key=lambda item: item[0]):
         if oddity:
             yield _headers(group)
@@ -317,8 +352,8 @@ def _parts(members: list[_Image]) -> Iterator[SeriesHeaders]:
 
 def _without_derived(group: list[_Image]) -> tuple[list[_Image], list[_Image]]:
     """Originals and derived images apart; a series of derived images alone is a stack."""
-    derived = [m for m in group if words(m[0], "ImageType")[:1] == ("DERIVED",)]
-    originals = [m for m in group if words(m[0], "ImageType")[:1] != ("DERIVED",)]
+    derived = [m for m in group if words(m.header, "ImageType")[:1] == ("DERIVED",)]
+    originals = [m for m in group if words(m.header, "ImageType")[:1] != ("DERIVED",)]
     return (originals, derived) if originals else (derived, [])
 
 
@@ -328,14 +363,14 @@ def _without_foreign(group: list[_Image]) -> tuple[list[_Image], list[_Image]]:
     Image Type alone parts nothing: scanners vary it within one stack ("AXIAL", "AXIAL\\ADD").
     """
     by_type: dict[str, list[_Image]] = defaultdict(list)
-    for header, path in group:
-        by_type[text(header, "ImageType")].append((header, path))
+    for image in group:
+        by_type[text(image.header, "ImageType")].append(image)
     largest = max(by_type.values(), key=len)
-    looks = {_look(header) for header, _ in largest}
+    looks = {_look(image.header) for image in largest}
     stack: list[_Image] = []
     foreign: list[_Image] = []
     for part in by_type.values():
-        same = any(_look(header) in looks for header, _ in part)
+        same = any(_look(image.header) in looks for image in part)
         (stack if same else foreign).extend(part)
     return stack, foreign
 
@@ -364,5 +399,10 @@ def _not_a_stack(header: pydicom.Dataset) -> str | None:
 
 
 def _headers(group: list[_Image], split_off: str | None = None) -> SeriesHeaders:
-    ordered = sorted(group, key=lambda image: image[1])
-    return SeriesHeaders(tuple(h for h, _ in ordered), tuple(p for _, p in ordered), split_off)
+    ordered = sorted(group, key=lambda image: (image.path, image.place.frame or 0))
+    return SeriesHeaders(
+        tuple(image.header for image in ordered),
+        tuple(image.path for image in ordered),
+        split_off,
+        tuple(image.place for image in ordered),
+    )

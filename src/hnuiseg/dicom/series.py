@@ -2,8 +2,9 @@
 
 import logging
 import math
+import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +13,16 @@ import pydicom
 from jaxtyping import Float, Shaped
 from pydicom import config
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from hnuiseg.dicom.attributes import UNREADABLE, named, number, text
 from hnuiseg.dicom.geometry import series_geometry
 from hnuiseg.dicom.reference import DicomReference, PatientStudy
-from hnuiseg.dicom.scan import SeriesHeaders
+from hnuiseg.dicom.scan import PixelPlace, SeriesHeaders
 from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Grid
 
+_UNCOMPRESSED = {ExplicitVRLittleEndian, ImplicitVRLittleEndian}
 _COPY = "copy or export the series again"
 
 # Decoders log tracebacks of what is refused here in one line; without any handler Python
@@ -53,36 +55,68 @@ def read_series(
     """
     geometry = series_geometry(series)
     array = np.empty(geometry.grid.shape, dtype=np.float32)
-    for done, index in enumerate(geometry.order):
-        array[done] = _slice(series.paths[index], series.headers[index], array.shape[1:])
+    exact = np.empty(array.shape[1:])
+    names = series.names
+    for done, (index, stored) in enumerate(_planes(series, geometry.order)):
+        _rescale(stored, series.headers[index], names[index], exact)
+        with np.errstate(over="ignore"):
+            array[done] = exact
+        if not np.isfinite(array[done]).all():
+            raise InputRefused(
+                f"{names[index]} has values that are not finite after rescale",
+                "finite numbers",
+                "export the series again",
+            )
         if progress is not None:
             progress(done + 1, len(geometry.order))
     headers = tuple(series.headers[i] for i in geometry.order)
     return StoredSeries(array, geometry.grid, headers, _reference(headers), geometry.notes)
 
 
-def _slice(path: Path, header: pydicom.Dataset, shape: tuple[int, ...]) -> Float[np.ndarray, "y x"]:
-    name = path.name
-    slope, intercept = _rescale(header, name)
-    stored = _stored(path, header)
-    if stored.shape != shape:
+def _planes(
+    series: SeriesHeaders, order: tuple[int, ...]
+) -> Iterator[tuple[int, Shaped[np.ndarray, "y x"]]]:
+    """Index and stored values of every slice; a multi-frame file is decoded once."""
+    whole: dict[Path, Shaped[np.ndarray, "frame y x"]] = {}
+    places = series.places or (PixelPlace(),) * len(order)
+    for index in order:
+        path, header, place = series.paths[index], series.headers[index], places[index]
+        if place.frame is None:
+            plain = _plain(path, header, place)
+            yield index, plain if plain is not None else _decoded(path, header)
+            continue
+        if path not in whole:
+            decoded = _decoded(path, header)
+            whole[path] = decoded if decoded.ndim > 2 else decoded[None]
+        if place.frame >= len(whole[path]):
+            raise InputRefused(
+                f"{path.name} has pixels of {len(whole[path])} frames only",
+                "pixels for every frame of the header",
+                _COPY,
+            )
+        yield index, whole[path][place.frame]
+
+
+def _rescale(
+    stored: Shaped[np.ndarray, "..."],
+    header: pydicom.Dataset,
+    name: str,
+    out: Float[np.ndarray, "y x"],
+) -> None:
+    """Values after rescale, in float64, into an array that serves every slice."""
+    slope, intercept = _slope_intercept(header, name)
+    if stored.shape != out.shape:
         raise InputRefused(
             f"{name} holds an image of shape {stored.shape}",
-            f"one grey value a pixel, {shape[0]} × {shape[1]}",
+            f"one grey value a pixel, {out.shape[0]} × {out.shape[1]}",
             "export the series again",
         )
-    with np.errstate(over="ignore"):
-        values = (stored.astype(np.float64) * slope + intercept).astype(np.float32)
-    if not np.isfinite(values).all():
-        raise InputRefused(
-            f"{name} has values that are not finite after rescale",
-            "finite numbers",
-            "export the series again",
-        )
-    return values
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.multiply(stored, slope, out=out)
+        out += intercept
 
 
-def _rescale(header: pydicom.Dataset, name: str) -> tuple[float, float]:
+def _slope_intercept(header: pydicom.Dataset, name: str) -> tuple[float, float]:
     """Slope and intercept; MR images have none, CT and PET must (PS3.3 C.8.2.1, C.8.9.4)."""
     slope, intercept = number(header, "RescaleSlope"), number(header, "RescaleIntercept")
     if text(header, "Modality") == "MR":
@@ -97,6 +131,13 @@ def _rescale(header: pydicom.Dataset, name: str) -> tuple[float, float]:
             )
     assert slope is not None
     assert intercept is not None
+    kind = text(header, "RescaleType")
+    if text(header, "Modality") == "CT" and kind not in ("", "HU", "US"):  # US: not specified
+        raise InputRefused(
+            f"{name} has {named('RescaleType')} {kind!r}",
+            "HU, or none given",
+            "choose the CT in HU (no map of electron density, effective Z or iodine)",
+        )
     if slope == 0:
         raise InputRefused(
             f"{name} has {named('RescaleSlope')} 0", "a slope other than 0", "export it again"
@@ -104,7 +145,41 @@ def _rescale(header: pydicom.Dataset, name: str) -> tuple[float, float]:
     return slope, intercept
 
 
-def _stored(path: Path, header: pydicom.Dataset) -> Shaped[np.ndarray, "y x"]:
+def _plain(
+    path: Path, header: pydicom.Dataset, place: PixelPlace
+) -> Shaped[np.ndarray, "y x"] | None:
+    """Stored values of an uncompressed image of 16 bits, straight from where the scan saw them.
+
+    Three times as fast as to have the whole file parsed again. None where anything is other
+    than usual: then it is parsed, and refused if need be.
+    """
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    form = tuple(number(header, k) for k in ("BitsAllocated", "SamplesPerPixel"))
+    signed = number(header, "PixelRepresentation")
+    usual = form == (16, 1) and signed in (0, 1)
+    if place.offset is None or not usual or syntax not in _UNCOMPRESSED:
+        return None
+    rows, columns = (int(number(header, k) or 0) for k in ("Rows", "Columns"))
+    length = rows * columns * 2
+    tag = b"\xe0\x7f\x10\x00"
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            file.seek(place.offset)
+            head = file.read(12 if syntax == ExplicitVRLittleEndian else 8)
+            same = place.stamp == (status.st_size, status.st_mtime_ns)
+            if not same or head[:4] != tag or int.from_bytes(head[-4:], "little") != length:
+                return None
+            pixels = file.read(length)
+    except OSError:
+        return None  # said by the one who tries again
+    if len(pixels) != length:
+        return None
+    stored = np.frombuffer(pixels, dtype="<i2" if signed else "<u2").reshape(rows, columns)
+    return _in_stored_bits(stored, header)
+
+
+def _decoded(path: Path, header: pydicom.Dataset) -> Shaped[np.ndarray, "..."]:
     """Stored values of one file, signed or unsigned as Pixel Representation says."""
     try:
         with config.disable_value_validation(), warnings.catch_warnings():

@@ -1,0 +1,92 @@
+"""The part of a header that reading a study needs, quickly and within bounds.
+
+A header holds a hundred elements and more, of which some fifty are ever looked at. The others
+are skipped on the way, and of those kept, equal bytes are turned into a value once a folder.
+"""
+
+from collections.abc import Hashable
+from typing import BinaryIO
+
+import pydicom
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from hnuiseg.dicom.attributes import UNREADABLE
+
+# Every top-level attribute that anything looks at in the headers of a scan; a test holds that.
+KEPT = (
+    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "Modality"),
+    *("SeriesDescription", "FrameOfReferenceUID", "PositionReferenceIndicator"),
+    *("ImageType", "NumberOfFrames", "Manufacturer"),
+    # patient and study
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge"),
+    *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
+    # place and pixels
+    *("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient"),
+    *("SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation"),
+    *("RescaleSlope", "RescaleIntercept", "RescaleType"),
+    # what SUV needs
+    *("Units", "SUVType", "CorrectedImage", "DecayCorrection", "PatientWeight", "PatientSize"),
+    *("SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime"),
+    *("TimezoneOffsetFromUTC", "ActualFrameDuration", "FrameReferenceTime"),
+    "RadiopharmaceuticalInformationSequence",
+    # multi-frame images and registrations
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+    *("RegistrationSequence", "InConcatenationTotalNumber"),
+)
+
+# Private elements for SUV, in any of the first sixteen blocks: GE scan time, Philips factors.
+_PRIVATE = {0x0009: (0x0D,), 0x7053: (0x00, 0x09)}
+
+
+def _kept() -> list[BaseTag]:
+    tags = [Tag(keyword) for keyword in KEPT]
+    for group, elements in _PRIVATE.items():
+        for block in range(0x10, 0x20):
+            tags.append(Tag(group, block))
+            tags += [Tag(group, block << 8 | element) for element in elements]
+    return tags
+
+
+_TAGS = _kept()
+
+Known = dict[Hashable, DataElement]
+
+
+def read_header(file: BinaryIO, *, bare: bool) -> tuple[pydicom.Dataset, int | None]:
+    """The kept elements up to Pixel Data, and the offset of its element in the file.
+
+    The offset is None where the file is deflated, and means nothing where there are no
+    pixels. `bare`: without preamble. Raises what pydicom raises on damaged files.
+    """
+    header = pydicom.dcmread(file, stop_before_pixels=True, force=bare, specific_tags=list(_TAGS))
+    deflated = header.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+    return header, None if deflated else file.tell()
+
+
+def convert(header: pydicom.Dataset, known: Known, charset: Hashable = None) -> None:
+    """Turn every element's bytes into a value now, so that no later access warns.
+
+    What has the same bytes in many headers becomes one value that they share. What can't
+    be converted stays as bytes, and is refused where it is needed.
+    """
+    own = header.get_item(0x00080005)  # items of a sequence inherit it
+    charset = charset if own is None else str(own.value)
+    for tag in list(header.keys()):
+        raw = header.get_item(tag)
+        key = None
+        if isinstance(raw, RawDataElement) and not tag.is_private:
+            key = (int(tag), raw.VR, raw.value, raw.is_implicit_VR, raw.is_little_endian, charset)
+            if key in known:
+                header[tag] = known[key]
+                continue
+        try:
+            element = header[tag]
+        except UNREADABLE:
+            continue
+        if element.VR == "SQ":
+            for item in element.value:
+                convert(item, known, charset)
+        elif key is not None:
+            known[key] = element
