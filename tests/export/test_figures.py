@@ -10,7 +10,7 @@ from matplotlib.text import Annotation
 from PIL import Image
 
 from hnuiseg.export import export
-from hnuiseg.export.report import figures
+from hnuiseg.export.report import figures, mip
 from hnuiseg.export.report.figures import VIEWS, Figure, draw_letters
 from hnuiseg.export.result import Result, stamp
 from hnuiseg.inference import Prediction
@@ -98,12 +98,44 @@ def test_letters_stand_where_the_marker_test_found_the_sides() -> None:
         assert {text.get_text(): text.xy for text in letters} == expected[view.name]
 
 
-def test_one_figure_a_class_or_one_of_the_body(tmp_path: Path) -> None:
-    _, both = drawn(made_case(), made_prediction(ball_labels()), tmp_path)
-    assert [figure.title for figure in both] == ["GTVp 1, 4.1 ml", "GTVn 1, 1.3 ml"]
+def test_one_figure_a_lesion_or_one_of_the_body(tmp_path: Path) -> None:
+    result, found = drawn(made_case(), made_prediction(ball_labels()), tmp_path)
+    assert [f.title for f in found] == ["GTVp 1, 4.1 ml", "GTVn 1, 1.3 ml", "GTVn 2, 0.3 ml"]
+    for figure, lesion in zip(found, result.lesions, strict=True):
+        assert figure.caption.lower().startswith(lesion.location)
+    assert [f.alt.split(":")[0] for f in found] == [
+        "axial, coronal, sagittal views",
+        "axial, coronal, sagittal views",
+        "axial view",
+    ]
     empty = np.zeros(GRID.shape, dtype=np.uint8)
     _, (body,) = drawn(made_case(), made_prediction(empty), tmp_path)
     assert body.title == "Centre of the body"
+
+
+def test_projections_show_the_lesion_on_its_side(tmp_path: Path) -> None:
+    """Orange lies right of the middle from the front: the GTVp is in the patient's left half."""
+    labels = np.where(ball_labels() == 2, 0, ball_labels())
+    case, prediction = made_case(), made_prediction(labels)
+    result, _ = drawn(case, prediction, tmp_path)
+    shown = mip(case, prediction, result)
+    assert shown is not None
+    front = orange(shown)[:, : pixels(shown).shape[1] // 2]
+    assert np.flatnonzero(front.any(axis=0)).mean() > 0.55 * front.shape[1]
+    without, _ = drawn(made_case(with_pet=False), prediction, tmp_path)
+    assert mip(made_case(with_pet=False), prediction, without) is None
+
+
+def test_any_stored_order_gives_the_same_projections(tmp_path: Path) -> None:
+    case, prediction = made_case(), made_prediction(ball_labels())
+    result, _ = drawn(case, prediction, tmp_path)
+    standing = mip(case, prediction, result)
+    assert standing is not None
+    for axes, flips in ORDERS:
+        turned_case, turned_prediction = stored_as(case, prediction, axes, flips)
+        turned = mip(turned_case, turned_prediction, result)
+        assert turned is not None
+        np.testing.assert_array_equal(pixels(turned), pixels(standing), f"{axes} {flips}")
 
 
 def test_times_have_a_zone_or_are_marked_as_local() -> None:

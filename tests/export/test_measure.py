@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hnuiseg.export import measure, totals
-from hnuiseg.export.measure import PEAK_RADIUS_MM
+from hnuiseg.export.measure import PEAK_RADIUS_MM, metabolic
 from hnuiseg.study.case import Case, PetImage
 from hnuiseg.volume import Grid, Volume
 from made_case import GRID, ball_labels, made_case, made_prediction
@@ -148,3 +150,69 @@ def test_no_tumour_is_a_legal_answer() -> None:
     empty = made_prediction(np.zeros(GRID.shape, dtype=np.uint8))
     assert measure(made_case(), empty) == ()
     assert [(t.lesions, t.volume_ml, t.suv_max) for t in totals(())] == [(0, 0.0, None)] * 2
+
+
+def test_metabolic_volume_and_glycolysis_by_hand() -> None:
+    """Four PET voxels of 64 mm³: 10, 4.1, 3 and 1 g/ml; a value at the threshold counts."""
+    share, low, high = metabolic(np.array([10.0, 4.1, 3.0, 1.0]), 0.064)
+    assert (share.threshold, low.threshold, high.threshold) == (
+        "41 % of SUVmax",
+        "SUV 2.5",
+        "SUV 4.0",
+    )
+    assert share.suv == pytest.approx(4.1)
+    assert (share.mtv_ml, share.tlg_g) == pytest.approx((2 * 0.064, 14.1 * 0.064))
+    assert (low.mtv_ml, low.tlg_g) == pytest.approx((3 * 0.064, 17.1 * 0.064))
+    assert (high.mtv_ml, high.tlg_g) == pytest.approx((2 * 0.064, 14.1 * 0.064))
+
+
+@given(
+    st.lists(st.floats(0.01, 60.0), min_size=1, max_size=40),
+    st.floats(0.1, 10.0),
+)
+def test_glycolysis_lies_between_threshold_and_maximum_times_volume(
+    values: list[float], factor: float
+) -> None:
+    """And the relative volume doesn't change with the scale of the SUV."""
+    suv = np.array(values)
+    for m in metabolic(suv, 0.05):
+        assert m.suv is not None
+        assert m.mtv_ml <= len(suv) * 0.05 + 1e-9
+        assert m.suv * m.mtv_ml - 1e-9 <= m.tlg_g <= suv.max() * m.mtv_ml + 1e-9
+    assert metabolic(suv * 2.0, 0.05)[0].mtv_ml == metabolic(suv, 0.05)[0].mtv_ml
+    assert metabolic(suv, factor)[0].mtv_ml == pytest.approx(factor * metabolic(suv, 1.0)[0].mtv_ml)
+
+
+def test_totals_add_what_the_lesions_have() -> None:
+    found = measure(made_case(), made_prediction(ball_labels()))
+    gtvp, gtvn = totals(found)
+    assert found[0].pet is not None
+    assert gtvp.metabolic == found[0].pet.metabolic
+    for k, summed in enumerate(gtvn.metabolic):
+        own = [lesion.pet.metabolic[k] for lesion in found[1:] if lesion.pet]
+        assert len(own) == 2
+        assert summed.mtv_ml == pytest.approx(sum(m.mtv_ml for m in own))
+        assert summed.tlg_g == pytest.approx(sum(m.tlg_g for m in own))
+    assert [t.metabolic for t in totals(())] == [(), ()]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_lesion_at_any_face_of_the_image_or_the_field_is_said(axis: int, last: bool) -> None:
+    middle = [slice(6, 8), slice(18, 20), slice(20, 22)]
+    (inner,) = measure(
+        made_case(), made_prediction(box_labels((1, (middle[0], middle[1], middle[2]))))
+    )
+    assert not inner.at_edge
+    end = GRID.shape[axis]
+    middle[axis] = slice(end - 2, end) if last else slice(0, 2)
+    (outer,) = measure(
+        made_case(), made_prediction(box_labels((1, (middle[0], middle[1], middle[2]))))
+    )
+    assert outer.at_edge
+    field = [slice(0, n) for n in GRID.shape]
+    field[axis] = slice(0, end - 2) if last else slice(2, end)
+    middle[axis] = slice(end - 4, end - 2) if last else slice(2, 4)
+    case = replace(made_case(), field=(field[0], field[1], field[2]))
+    (cut,) = measure(case, made_prediction(box_labels((1, (middle[0], middle[1], middle[2])))))
+    assert cut.at_edge

@@ -205,8 +205,8 @@ def test_the_report_stands_alone_and_escapes_what_it_was_given(tmp_path: Path) -
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     words = re.sub(r"base64,[^\"]*", "", page)
     assert not re.search(r"https?:|//|<script|<link|@import|url\(", words, re.IGNORECASE)
-    assert page.count("data:image/png;base64,") == 2
-    assert page.count("<img") == 2
+    assert page.count("data:image/png;base64,") == 4  # three lesions and the projections
+    assert page.count("<img") == 4
     assert "RESEARCH USE ONLY" in page
     assert html.escape(case.notices[0].text) in page
     assert "<thigh>" not in page

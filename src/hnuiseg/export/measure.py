@@ -2,20 +2,41 @@
 
 A lesion is a 26-connected component of one class. SUV is measured on the PET's own grid with
 the lesion mapped to it, because resampling lowers a maximum (DESIGN §1).
+
+SUVpeak is the global intensity peak of the IBSI (0F91, doi:10.1148/radiol.2020191145) and PERCIST's
+1 ml sphere (doi:10.2967/jnumed.108.057307): the highest mean of a sphere of 1 ml around any PET
+voxel of the lesion; the sphere may reach beyond the lesion. MTV and TLG are of the PET voxels
+within the contour that reach a threshold: 41 % of the lesion's SUVmax (EANM guideline 2.0,
+doi:10.1007/s00259-014-2961-x), and the fixed 2.5 and 4.0 g/ml.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
+from hnuiseg.export.location import Outline
 from hnuiseg.inference import CLASSES, Prediction
 from hnuiseg.study.case import Case
 from hnuiseg.volume import Grid, Triple, Volume, components
 
 SMALL_ML = 0.1  # below: reported with a flag, never deleted (DESIGN §5)
 PEAK_RADIUS_MM = float((3000.0 / (4.0 * np.pi)) ** (1 / 3))  # of a 1 ml sphere: 6.2 mm
+SHARE_OF_MAX = 0.41
+FIXED_SUV = (2.5, 4.0)
+THRESHOLDS = (f"{100 * SHARE_OF_MAX:.0f} % of SUVmax", *(f"SUV {suv:.1f}" for suv in FIXED_SUV))
+
+
+@dataclass(frozen=True, slots=True)
+class Metabolic:
+    """Metabolic tumour volume and total lesion glycolysis above one threshold."""
+
+    threshold: str  # its name: "41 % of SUVmax", "SUV 2.5", "SUV 4.0"
+    suv: float | None  # g/ml; None in a sum over lesions with a threshold each
+    mtv_ml: float
+    tlg_g: float  # MTV in ml x mean SUV within it in g/ml
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +49,7 @@ class PetFigures:
     pet_voxels: int  # PET voxels that were measured
     covered: float  # share of the lesion's CT voxels within the PET's coverage
     nearest: bool  # no PET voxel centre lies in the lesion: nearest PET voxels were measured
+    metabolic: tuple[Metabolic, ...]  # one a threshold; empty with `nearest`, which has no volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +62,8 @@ class Lesion:
     volume_ml: float
     below_0_1_ml: bool
     centroid_mm: Triple  # x, y, z; LPS
+    location: str  # side, depth and height in words
+    at_edge: bool  # reaches the edge of the image, or of the field that was searched
     mean_probability: float  # of its own class
     mean_entropy: float  # nats
     max_entropy: float  # nats
@@ -56,11 +80,21 @@ class Total:
     lesions: int
     volume_ml: float
     suv_max: float | None
+    metabolic: tuple[Metabolic, ...]  # summed over the lesions that have them
 
 
 def measure(case: Case, prediction: Prediction) -> tuple[Lesion, ...]:
     """All lesions, GTVp first, then GTVn, each by falling volume; empty where none is found."""
-    found: list[Lesion] = []
+    outline = Outline.of(case.ct) if prediction.labels.any() else None
+    found = []
+    for value, number, index in lesion_voxels(prediction):
+        assert outline is not None  # there are labels
+        found.append(_lesion(case, prediction, value, number, index, outline))
+    return tuple(found)
+
+
+def lesion_voxels(prediction: Prediction) -> Iterator[tuple[int, int, Int[np.ndarray, "n 3"]]]:
+    """Label value, number and voxels (z, y, x) of every lesion, in the order of `measure`."""
     for value in range(1, len(CLASSES)):
         mask = prediction.labels == value
         boxes = ndimage.find_objects(mask.view(np.uint8))
@@ -71,8 +105,7 @@ def measure(case: Case, prediction: Prediction) -> tuple[Lesion, ...]:
         start = np.array([s.start for s in box])
         for number in range(1, count + 1):
             index = np.argwhere(labels == number) + start
-            found.append(_lesion(case, prediction, value, number, index))
-    return tuple(found)
+            yield value, number, index
 
 
 def totals(lesions: tuple[Lesion, ...]) -> tuple[Total, ...]:
@@ -82,12 +115,32 @@ def totals(lesions: tuple[Lesion, ...]) -> tuple[Total, ...]:
         own = [lesion for lesion in lesions if lesion.class_name == name]
         maxima = [lesion.pet.suv_max for lesion in own if lesion.pet]
         volume = float(sum(lesion.volume_ml for lesion in own))
-        out.append(Total(name, len(own), volume, max(maxima, default=None)))
+        metabolic = _summed([lesion.pet.metabolic for lesion in own if lesion.pet])
+        out.append(Total(name, len(own), volume, max(maxima, default=None), metabolic))
     return tuple(out)
 
 
+def _summed(lesions: list[tuple[Metabolic, ...]]) -> tuple[Metabolic, ...]:
+    sums: dict[str, Metabolic] = {}
+    for own in (metabolic for lesion in lesions for metabolic in lesion):
+        old = sums.get(own.threshold)
+        fixed = own.suv if old is None or old.suv == own.suv else None
+        mtv, tlg = (
+            (own.mtv_ml, own.tlg_g)
+            if old is None
+            else (own.mtv_ml + old.mtv_ml, own.tlg_g + old.tlg_g)
+        )
+        sums[own.threshold] = Metabolic(own.threshold, fixed, mtv, tlg)
+    return tuple(sums.values())
+
+
 def _lesion(
-    case: Case, prediction: Prediction, value: int, number: int, index: Int[np.ndarray, "n 3"]
+    case: Case,
+    prediction: Prediction,
+    value: int,
+    number: int,
+    index: Int[np.ndarray, "n 3"],
+    outline: Outline,
 ) -> Lesion:
     grid = prediction.grid
     at = tuple(index.T)
@@ -107,6 +160,8 @@ def _lesion(
         volume_ml=volume,
         below_0_1_ml=volume < SMALL_ML,
         centroid_mm=(x, y, z),
+        location=outline.words(index),
+        at_edge=_meets_edge(case, index),
         mean_probability=float(prediction.probabilities[value][at].astype(np.float64).mean()),
         mean_entropy=float(entropy.mean()),
         max_entropy=float(entropy.max()),
@@ -114,6 +169,12 @@ def _lesion(
         not_sampled_voxels=0 if votes is None else int((votes[at] < 2).sum()),
         pet=pet_figures(case, grid, index),
     )
+
+
+def _meets_edge(case: Case, index: Int[np.ndarray, "n 3"]) -> bool:
+    low, high = index.min(axis=0), index.max(axis=0)
+    box = case.field or tuple(slice(0, n) for n in case.ct.grid.shape)
+    return any(a <= b.start or c >= b.stop - 1 for a, b, c in zip(low, box, high, strict=True))
 
 
 def pet_figures(case: Case, grid: Grid, index: Int[np.ndarray, "n 3"]) -> PetFigures | None:
@@ -138,7 +199,17 @@ def pet_figures(case: Case, grid: Grid, index: Int[np.ndarray, "n 3"]) -> PetFig
         pet_voxels=len(inside),
         covered=float(case.pet.coverage[tuple(index.T)].mean()),
         nearest=nearest,
+        metabolic=() if nearest else metabolic(values, pet.grid.voxel_ml),
     )
+
+
+def metabolic(values: Float[np.ndarray, " n"], voxel_ml: float) -> tuple[Metabolic, ...]:
+    """MTV and TLG of a lesion's PET values (SUV, g/ml) at each threshold; values at it count."""
+    out = []
+    for name, suv in zip(THRESHOLDS, (SHARE_OF_MAX * float(values.max()), *FIXED_SUV), strict=True):
+        above = values[values >= suv]
+        out.append(Metabolic(name, suv, len(above) * voxel_ml, float(above.sum()) * voxel_ml))
+    return tuple(out)
 
 
 def _centres_within(pet: Grid, grid: Grid, index: Int[np.ndarray, "n 3"]) -> Int[np.ndarray, "m 3"]:

@@ -16,9 +16,11 @@ from hnuiseg.dicom import Structure, rtstruct, rtstruct_bytes
 from hnuiseg.errors import HnuisegError, InputRefused, OutputFailed, WrongCall
 from hnuiseg.export.colours import COLOURS
 from hnuiseg.export.measure import measure, totals
+from hnuiseg.export.notices import answer_notices
 from hnuiseg.export.report import report_html
 from hnuiseg.export.result import NotWritten, Result, Voting
 from hnuiseg.export.transaction import RESULT_NAME, output_directory
+from hnuiseg.export.uptake import uptake_outside
 from hnuiseg.files import atomic_write, write_nifti
 from hnuiseg.inference import CLASSES, Prediction
 from hnuiseg.models import Card
@@ -183,13 +185,14 @@ def export(
 def _result(material: Material, files: Sequence[Planned | Withheld], started: datetime) -> Result:
     case, prediction = material.case, material.prediction
     withheld = [f for f in files if isinstance(f, Withheld)]
-    lesions = measure(case, prediction)
+    lesions, outside = measure(case, prediction), uptake_outside(case)
+    withheld_notices = tuple(f.notice for f in withheld if f.notice is not None)
     return Result(
         software=material.software,
         created=material.created,
         elapsed_s=(material.created - started).total_seconds(),
         provenance=case.provenance,
-        notices=case.notices + tuple(f.notice for f in withheld if f.notice is not None),
+        notices=case.notices + answer_notices(lesions, outside) + withheld_notices,
         suv=None if case.pet is None else case.pet.suv,
         card=material.card,
         settings=prediction.settings,
@@ -200,6 +203,7 @@ def _result(material: Material, files: Sequence[Planned | Withheld], started: da
         totals=totals(lesions),
         files=(*(f.name for f in files if isinstance(f, Planned)), RESULT_NAME),
         not_written=tuple(NotWritten(f.name, f.reason) for f in withheld),
+        uptake_outside=outside,
     )
 
 

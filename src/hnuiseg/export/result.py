@@ -7,6 +7,7 @@ from typing import Any
 
 from hnuiseg.dicom import SuvFactor
 from hnuiseg.export.measure import Lesion, Total
+from hnuiseg.export.uptake import Uptake
 from hnuiseg.models import Card
 from hnuiseg.study.case import Notice, Provenance
 
@@ -51,6 +52,7 @@ class Result:
     totals: tuple[Total, ...]
     files: tuple[str, ...]  # names within the output folder
     not_written: tuple[NotWritten, ...]
+    uptake_outside: tuple[Uptake, ...]  # high uptake beyond what was searched; not contoured
 
     @property
     def mode(self) -> str:
@@ -86,7 +88,8 @@ class Result:
             "elapsed_s": self.elapsed_s,
             "warnings": [asdict(notice) for notice in self.notices],
             "lesions": [_lesion(lesion) for lesion in self.lesions],
-            "totals": {t.class_name: _without(t, "class_name") for t in self.totals},
+            "totals": {t.class_name: _total(t) for t in self.totals},
+            "uptake_outside": [asdict(uptake) for uptake in self.uptake_outside],
             "provenance": asdict(self.provenance),
             "suv": suv,
             "model": {**asdict(self.card), "sha256": self.settings.get("model sha256")},
@@ -134,6 +137,11 @@ def _row(lesion: Lesion) -> str:
 def _lesion(lesion: Lesion) -> dict[str, Any]:
     described = {"class": lesion.class_name, **_without(lesion, "class_name", "pet")}
     return {**described, "pet": None if lesion.pet is None else asdict(lesion.pet)}
+
+
+def _total(total: Total) -> dict[str, Any]:
+    described = _without(total, "class_name", "metabolic")
+    return {**described, "metabolic": [asdict(m) for m in total.metabolic]}
 
 
 def _without(value: Lesion | Total, *names: str) -> dict[str, Any]:

@@ -6,13 +6,17 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined
 
 from hnuiseg.export.colours import COLOURS
-from hnuiseg.export.report.figures import Figure, figures
+from hnuiseg.export.measure import THRESHOLDS
+from hnuiseg.export.report.figures import MOST, Figure, figures
+from hnuiseg.export.report.mip import mip
 from hnuiseg.export.result import APPROVAL, Result, stamp
 from hnuiseg.inference import Prediction
 from hnuiseg.study.case import Case
 from hnuiseg.volume import Triple
 
-__all__ = ["Figure", "figures", "report_html"]
+__all__ = ["Figure", "figures", "mip", "report_html"]
+
+_ROWS = 40  # of a table; a wrong model can find hundreds of specks
 
 
 def report_html(case: Case, prediction: Prediction, result: Result) -> str:
@@ -26,6 +30,10 @@ def report_html(case: Case, prediction: Prediction, result: Result) -> str:
     return page.render(
         result=result,
         figures=figures(case, prediction, result),
+        mip=mip(case, prediction, result),
+        rows=_ROWS,
+        thresholds=THRESHOLDS,
+        most_figures=MOST,
         colours={name: f"rgb{rgb}" for name, rgb in COLOURS.items()},
         approval=APPROVAL,
         oblique=_oblique(case),

@@ -1,4 +1,4 @@
-"""Orthogonal views through the largest lesion of each class, as PNG.
+"""Views through every lesion, as PNG: three planes of each class's largest, axial ones of others.
 
 Radiological convention: the patient's right is at the image's left, the head is up, and
 sagittal views look to the image's left. Every stored orientation is turned to the standing
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from hnuiseg.export.colours import COLOURS
+from hnuiseg.export.measure import lesion_voxels
 from hnuiseg.export.result import Result
 from hnuiseg.inference import CLASSES, Prediction
 from hnuiseg.study.case import Case
@@ -22,9 +23,13 @@ from hnuiseg.volume import Grid, Reorientation, Volume, body_mask
 WINDOW_HU = (-135.0, 215.0)  # soft tissue: width 350, level 40
 SUV_SHOWN = 10.0  # g/ml at the top of the colour scale, the same in every report
 ENTROPY_SHOWN = float(np.log(2.0))  # nats: evenly divided between two classes
+MOST = 20  # lesions with a figure; a wrong model can find hundreds of specks
 _FIELD_MM = 240.0
+_CLOSE_MM = 160.0  # of an axial view alone
 _MARGIN_MM = 60.0
-_DPI = 130
+_LOOK_MM = 4.0
+DPI = 110  # 1,000 pixels wide: a screen, or a page at 140 an inch
+_HEAD_INCH, _FOOT_INCH = 0.36, 0.66  # headings above the panels, scales below
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +73,43 @@ class Stack:
 
 
 def figures(case: Case, prediction: Prediction, result: Result) -> tuple[Figure, ...]:
-    """One figure a class with lesions, or one through the body's centre where none is found."""
+    """One figure a lesion, up to 20, or one through the body's centre where none is found."""
     stack = _stack(case, prediction)
-    out = []
-    for value, name in enumerate(CLASSES[1:], start=1):
-        own = [lesion for lesion in result.lesions if lesion.class_name == name]
-        if not own:
-            continue
-        mask = stack.labels == value
-        centre = stack.grid.to_index(np.asarray([own[0].centroid_mm]))[0]
-        index = np.argwhere(mask)
+    out: list[Figure] = []
+    for (value, number, index), lesion in zip(
+        lesion_voxels(prediction), result.lesions, strict=True
+    ):
+        if len(out) == MOST:
+            break
+        upright = np.rint(stack.grid.to_index(case.ct.grid.to_world(index))).astype(int)
         # the voxel nearest to the centroid: a curved lesion may not hold its own centroid
-        point = index[np.argmin(((index - centre) * stack.grid.spacing) ** 2 @ np.ones(3))]
-        title = f"{name} {own[0].number}, {own[0].volume_ml:.1f} ml"
-        out.append(_figure(stack, point, _field(stack.grid, point, mask), title))
+        away = ((upright - upright.mean(axis=0)) * stack.grid.spacing) ** 2 @ np.ones(3)
+        # of equal ones the same in every stored order
+        point = upright[np.lexsort((*upright.T, np.round(away, 6)))[0]]
+        first = number == 1
+        box = _field(stack.grid, point, upright, _FIELD_MM if first else _CLOSE_MM)
+        views = VIEWS if first else VIEWS[:1]
+        title = f"{CLASSES[value]} {number}, {lesion.volume_ml:.1f} ml"
+        where = f"{lesion.location[:1].upper()}{lesion.location[1:]}. "
+        out.append(_figure(stack, point, box, views, title, where))
     if not out:
-        body = body_mask(Volume(stack.ct, stack.grid, "HU"))
-        index = np.argwhere(body) if body.any() else np.argwhere(np.ones_like(body))
-        point = np.asarray((index.min(axis=0) + index.max(axis=0)) // 2)
-        out.append(_figure(stack, point, _field(stack.grid, point, body), "Centre of the body"))
+        index = _body(stack)
+        point = (index.min(axis=0) + index.max(axis=0)) // 2
+        box = _field(stack.grid, point, index, _FIELD_MM)
+        out.append(_figure(stack, point, box, VIEWS, "Centre of the body", ""))
     return tuple(out)
+
+
+def _body(stack: Stack) -> Int[np.ndarray, "n 3"]:
+    """Voxels of the body, looked at every 4 mm; of the whole image where there is none."""
+    every = [max(1, int(_LOOK_MM / s)) for s in stack.grid.spacing]
+    seen = np.ascontiguousarray(stack.ct[:: every[0], :: every[1], :: every[2]])
+    a, b, c = seen.shape
+    coarse = Grid.from_steps(
+        (a, b, c), stack.grid.steps * np.asarray(every)[:, None], np.asarray(stack.grid.origin)
+    )
+    body = body_mask(Volume(seen, coarse, "HU"))
+    return np.argwhere(body if body.any() else np.ones_like(body)) * every
 
 
 def _stack(case: Case, prediction: Prediction) -> Stack:
@@ -105,14 +127,11 @@ def _stack(case: Case, prediction: Prediction) -> Stack:
 
 
 def _field(
-    grid: Grid, point: Shaped[np.ndarray, "3"], mask: Bool[np.ndarray, "z y x"]
+    grid: Grid, point: Int[np.ndarray, "3"], voxels: Int[np.ndarray, "n 3"], least_mm: float
 ) -> tuple[slice, slice, slice]:
     """The box to show: the same mm in every direction, shifted to stay in the image."""
-    extent = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {k}))) for k in range(3)]
-    low = [point[k] - e[0] if len(e) else 0 for k, e in enumerate(extent)]
-    high = [e[-1] - point[k] if len(e) else 0 for k, e in enumerate(extent)]
-    reach = max(max(a, b) * s for a, b, s in zip(low, high, grid.spacing, strict=True))
-    side = max(_FIELD_MM, 2 * reach + _MARGIN_MM)
+    reach = float((np.abs(voxels - point) * grid.spacing).max())
+    side = max(least_mm, 2 * reach + _MARGIN_MM)
     box = []
     for k in range(3):
         size = min(grid.shape[k], max(2, round(side / grid.spacing[k])))
@@ -122,46 +141,66 @@ def _field(
 
 
 def _figure(
-    stack: Stack, point: Shaped[np.ndarray, "3"], box: tuple[slice, slice, slice], title: str
+    stack: Stack,
+    point: Int[np.ndarray, "3"],
+    box: tuple[slice, slice, slice],
+    views: tuple[View, ...],
+    title: str,
+    where: str,
 ) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
     layers = ["ct"] if stack.pet is None else ["ct", "pet"]
     layers.append("entropy")
-    heights = [_size_mm(stack.grid, box, view)[0] for view in VIEWS]
-    width_mm = max(_size_mm(stack.grid, box, view)[1] for view in VIEWS)
+    heights = [_size_mm(stack.grid, box, view)[0] for view in views]
+    width_mm = max(_size_mm(stack.grid, box, view)[1] for view in views)
     column = 9.0 / 3  # inches
     rows = [max(0.9, column * h / width_mm) for h in heights]
-    canvas = Canvas(
-        figsize=(column * len(layers) + 0.3, sum(rows) + 1.0), dpi=_DPI, facecolor="black"
-    )
+    total = sum(rows) + _HEAD_INCH + _FOOT_INCH
+    canvas = Canvas(figsize=(column * len(layers) + 0.3, total), dpi=DPI, facecolor="black")
     FigureCanvasAgg(canvas)
-    panels = canvas.subplots(3, len(layers), squeeze=False, gridspec_kw={"height_ratios": rows})
-    total = sum(rows) + 1.0
-    canvas.subplots_adjust(
-        left=0.02, right=0.98, top=1 - 0.32 / total, bottom=0.62 / total, wspace=0.04, hspace=0.03
+    panels = canvas.subplots(
+        len(views), len(layers), squeeze=False, gridspec_kw={"height_ratios": rows}
     )
-    for row, view in enumerate(VIEWS):
+    canvas.subplots_adjust(
+        left=0.02, right=0.98, top=1 - _HEAD_INCH / total, bottom=_FOOT_INCH / total,
+        wspace=0.04, hspace=0.03,
+    )  # fmt: skip
+    for row, view in enumerate(views):
         for column_number, layer in enumerate(layers):
             _panel(panels[row, column_number], stack, view, point, box, layer)
     for column_number, layer in enumerate(layers):
-        panels[0, column_number].set_title(_HEADINGS[layer], color="white", fontsize=10, pad=5)
-        _scale(canvas, panels[2, column_number], layer, 0.36 / total)
+        panels[0, column_number].set_title(_HEADINGS[layer], color="white", fontsize=11, pad=5)
+        _scale(canvas, panels[-1, column_number], layer, 0.38 / total, 0.11 / total)
+    planes = f"{', '.join(view.name for view in views)} view{'s' if len(views) > 1 else ''}"
+    return Figure(title, where + _caption(stack, box, views), f"{planes}: {title}", png(canvas))
+
+
+def png(canvas: Any) -> bytes:
+    """A matplotlib figure as PNG, the same bytes for the same figure."""
     buffer = io.BytesIO()
-    canvas.savefig(buffer, format="png", facecolor="black", metadata={"Software": None})
-    planes = ", ".join(view.name for view in VIEWS)
-    return Figure(title, _caption(stack, box), f"{planes} views: {title}", buffer.getvalue())
+    canvas.savefig(
+        buffer, format="png", facecolor=canvas.get_facecolor(), metadata={"Software": None},
+        pil_kwargs={"compress_level": 1},  # the default takes longer for a few per cent
+    )  # fmt: skip
+    return buffer.getvalue()
 
 
 _HEADINGS = {"ct": "CT", "pet": "PET on CT", "entropy": "Uncertainty"}
 
 
-def _caption(stack: Stack, box: tuple[slice, slice, slice]) -> str:
-    parts = [
-        "Axial, coronal and sagittal planes; dotted lines mark where the other planes cut.",
-        "R right, L left, A front, P back, H head, F feet.",
-    ]
+def _caption(stack: Stack, box: tuple[slice, slice, slice], views: tuple[View, ...]) -> str:
+    if len(views) > 1:
+        parts = [
+            "Axial, coronal and sagittal planes; dotted lines mark where the other planes cut.",
+            "R right, L left, A front, P back, H head, F feet.",
+        ]
+    else:
+        parts = [
+            "Axial plane; dotted lines point at the lesion.",
+            "R right, L left, A front, P back.",
+        ]
     if stack.coverage is not None and not stack.coverage[box].all():
         parts.append("Diagonal hatching on the PET: not reached by the PET.")
     if stack.votes is not None and (stack.votes[box] < 2).any():
@@ -256,13 +295,17 @@ def _outline(
 ) -> None:
     if not mask.any():
         return
+    from matplotlib.patheffects import withStroke
+
     x, y = _centres(mask, frame)
     colour = tuple(c / 255 for c in COLOURS[name])
     ring = np.pad(mask, 1).astype(float)  # padded: contours close at the image's border
     style = "dashed" if layer == "entropy" else "solid"
+    shown = axes.contour(
+        x, y, ring, levels=[0.5], colors=[colour], linewidths=1.4, linestyles=style
+    )
     # dark below coloured: an orange line alone is lost in the orange of high uptake
-    axes.contour(x, y, ring, levels=[0.5], colors=["black"], linewidths=2.8, alpha=0.75)
-    axes.contour(x, y, ring, levels=[0.5], colors=[colour], linewidths=1.4, linestyles=style)
+    shown.set_path_effects([withStroke(linewidth=2.8, foreground=(0, 0, 0, 0.75))])
 
 
 def _hatch(axes: Any, mask: Bool[np.ndarray, "h w"], pattern: str, frame: dict[str, Any]) -> None:
@@ -277,12 +320,13 @@ def _hatch(axes: Any, mask: Bool[np.ndarray, "h w"], pattern: str, frame: dict[s
     shown.set_linewidth(0.0)
 
 
-def draw_letters(axes: Any, view: View) -> None:
-    """The patient's sides at the four edges of matplotlib `axes`."""
+def draw_letters(axes: Any, view: View, colours: tuple[str, str] = ("white", "black")) -> None:
+    """The patient's sides at the four edges of matplotlib `axes`; colours of letter and rim."""
     places = ((0.0, 0.5, 5, 0), (1.0, 0.5, -5, 0), (0.5, 1.0, 0, -4), (0.5, 0.0, 0, 4))
     align = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
     for letter, (x, y, right, up), (ha, va) in zip(view.letters, places, align, strict=True):
-        _text(axes, letter, (x, y), (right, up), xycoords="axes fraction", ha=ha, va=va)
+        place = {"xycoords": "axes fraction", "ha": ha, "va": va}
+        _text(axes, letter, (x, y), (right, up), colours, **place)
 
 
 def _other_planes(axes: Any, down: float, across: float, height: float, width: float) -> None:
@@ -307,24 +351,29 @@ def _scale_bar(axes: Any, view: View, height: float, width: float) -> None:
 
 
 def _text(
-    axes: Any, words: str, where: tuple[float, float], offset: tuple[int, int], **settings: Any
+    axes: Any,
+    words: str,
+    where: tuple[float, float],
+    offset: tuple[int, int],
+    colours: tuple[str, str] = ("white", "black"),
+    **settings: Any,
 ) -> None:
     from matplotlib.patheffects import withStroke
 
     axes.annotate(
-        words, where, xytext=offset, textcoords="offset points", color="white", fontsize=9,
-        path_effects=[withStroke(linewidth=1.8, foreground="black")], **settings,
+        words, where, xytext=offset, textcoords="offset points", color=colours[0], fontsize=10,
+        path_effects=[withStroke(linewidth=1.8, foreground=colours[1])], **settings,
     )  # fmt: skip
 
 
-def _scale(canvas: Any, panel: Any, layer: str, bottom: float) -> None:
+def _scale(canvas: Any, panel: Any, layer: str, bottom: float, thick: float) -> None:
     """Under each column what its colours mean."""
     place = panel.get_position()
     if layer == "ct":
         for k, name in enumerate(CLASSES[1:]):
             x = place.x0 + place.width * (0.08 + 0.5 * k)
             colour = tuple(c / 255 for c in COLOURS[name])
-            canvas.text(x, bottom, f"— {name}", color=colour, fontsize=10, va="center")
+            canvas.text(x, bottom, f"— {name}", color=colour, fontsize=11, va="center")
         return
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -333,13 +382,13 @@ def _scale(canvas: Any, panel: Any, layer: str, bottom: float) -> None:
         "pet": (SUV_SHOWN, "inferno", "SUVbw (g/ml)"),
         "entropy": (ENTROPY_SHOWN, "cividis", "predictive entropy (nats)"),
     }[layer]
-    axes = canvas.add_axes((place.x0 + 0.1 * place.width, bottom, 0.8 * place.width, 0.012))
+    axes = canvas.add_axes((place.x0 + 0.1 * place.width, bottom, 0.8 * place.width, thick))
     bar = canvas.colorbar(
         ScalarMappable(Normalize(0.0, top), colours), cax=axes, orientation="horizontal",
         extend="max",
     )  # fmt: skip
-    bar.set_label(words, color="white", fontsize=8, labelpad=1)
+    bar.set_label(words, color="white", fontsize=9, labelpad=1)
     bar.set_ticks([0, 5, 10] if layer == "pet" else [0.0, 0.35, ENTROPY_SHOWN])
     bar.set_ticklabels(["0", "5", "10"] if layer == "pet" else ["0 sure", "0.35", "0.69 split"])
     bar.outline.set_edgecolor("white")
-    axes.tick_params(colors="white", labelsize=8, length=2, pad=1)
+    axes.tick_params(colors="white", labelsize=9, length=2, pad=1)
