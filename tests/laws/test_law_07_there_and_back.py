@@ -10,12 +10,22 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 
-from hnuiseg.dicom import read_rtstruct, read_series, scan_folder, write_ct_series
+from hnuiseg.dicom import (
+    Structure,
+    label_structures,
+    map_roi_names,
+    merge_regions,
+    read_rtstruct,
+    read_series,
+    roi_name_rules,
+    scan_folder,
+    write_ct_series,
+)
 from hnuiseg.errors import OutputFailed
 from hnuiseg.volume import Grid, Volume
-from pretend import FRAME, contours_file, new_ct, reference
+from pretend import FRAME, contours_file, new_ct, reference, structures_file
 
 masks = arrays(bool, array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=7))
 ORIENTATIONS = [
@@ -25,8 +35,11 @@ ORIENTATIONS = [
 ]
 
 
-def back(grid: Grid, drawn: Bool[np.ndarray, "z y x"]) -> Bool[np.ndarray, "z y x"]:
-    written = contours_file(grid, reference(grid), GTVp=drawn)
+def back(
+    grid: Grid, drawn: Bool[np.ndarray, "z y x"], smoothing_mm: float = 0.0
+) -> Bool[np.ndarray, "z y x"]:
+    structure = Structure("GTVp", 1, drawn, (255, 64, 0))
+    written = structures_file(grid, reference(grid), structure, smoothing_mm=smoothing_mm)
     found = read_rtstruct(pydicom.dcmread(BytesIO(written)), grid)
     assert found.notes == ()
     assert list(found.masks) == ["GTVp"]
@@ -52,6 +65,32 @@ def test_any_mask_on_an_axial_grid(
     assume(drawn.any())
     grid = grid_of(drawn.shape, np.eye(3)[::-1], spacing)
     assert np.array_equal(back(grid, drawn), drawn)
+
+
+@given(
+    masks,
+    st.tuples(st.floats(0.5, 6.0), st.floats(0.1, 5.0), st.floats(0.1, 5.0)),
+    st.floats(0.0, 9.0),
+)
+def test_any_mask_with_smoothed_contours(
+    drawn: Bool[np.ndarray, "z y x"], spacing: tuple[float, float, float], smoothing_mm: float
+) -> None:
+    assume(drawn.any())
+    grid = grid_of(drawn.shape, np.eye(3)[::-1], spacing)
+    assert np.array_equal(back(grid, drawn, smoothing_mm), drawn)
+
+
+@given(arrays(np.uint8, (3, 6, 5), elements=st.integers(0, 2)))
+def test_a_label_map_by_lesions(labels: Integer[np.ndarray, "z y x"]) -> None:
+    """The lesions' masks, put together again, are the classes."""
+    assume(labels.any())
+    grid = grid_of(labels.shape, np.eye(3)[::-1], (3.0, 0.9765625, 1.17))
+    lesions = label_structures(labels, {1: ("GTVp", (1, 1, 1)), 2: ("GTVn", (2, 2, 2))}, "lesion")
+    written = structures_file(grid, reference(grid), *lesions)
+    found = read_rtstruct(pydicom.dcmread(BytesIO(written)), grid)
+    regions = merge_regions(found.masks, map_roi_names(found.masks, roi_name_rules()))
+    for value, name in ((1, "GTVp"), (2, "GTVn")):
+        assert np.array_equal(regions.get(name, np.zeros(grid.shape, bool)), labels == value)
 
 
 @pytest.mark.parametrize("direction", ORIENTATIONS)

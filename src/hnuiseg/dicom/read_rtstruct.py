@@ -264,8 +264,8 @@ def _settled(yx: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
 
 
 def _beyond(yx: Float[np.ndarray, "n 2"], grid: Grid) -> bool:
-    lowest, highest = -0.5 - 1e-2, np.asarray(grid.shape[1:]) - 0.5 + 1e-2
-    return bool((yx < lowest).any() or (yx > highest).any())
+    """Whether a voxel's centre may be lost: the next ones lie a voxel beyond the outermost."""
+    return bool((yx <= -1).any() or (yx >= np.asarray(grid.shape[1:])).any())
 
 
 def _unused(name: str, masks: dict[str, Bool[np.ndarray, "z y x"]]) -> str:
