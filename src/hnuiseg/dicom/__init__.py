@@ -1,10 +1,13 @@
-"""DICOM both ways: series to volumes, SUVbw, RTSTRUCT. Decides nothing about which series."""
+"""DICOM both ways: series, SUVbw, RTSTRUCT, SEG, parametric map. Decides nothing of which."""
 
 from hnuiseg.dicom.acceptance import rtstruct_complaints
 from hnuiseg.dicom.contours import fill_contours, plane_contours
+from hnuiseg.dicom.derived import Made, dicom_bytes
 from hnuiseg.dicom.geometry import SeriesGeometry, series_geometry
+from hnuiseg.dicom.parametric_map import ENTROPY, Quantity, parametric_map
 from hnuiseg.dicom.physique import check_stated_weight
 from hnuiseg.dicom.read_rtstruct import RtStruct, read_rtstruct
+from hnuiseg.dicom.read_seg import Seg, Segment, read_seg
 from hnuiseg.dicom.reference import DicomReference, PatientStudy
 from hnuiseg.dicom.roi_names import (
     NameRule,
@@ -15,10 +18,12 @@ from hnuiseg.dicom.roi_names import (
 )
 from hnuiseg.dicom.rtstruct import rtstruct, rtstruct_bytes
 from hnuiseg.dicom.scan import Scan, SeriesHeaders, Unread, Why, scan_folder
+from hnuiseg.dicom.seg import binary_seg, fractional_seg
 from hnuiseg.dicom.series import StoredSeries, read_series
 from hnuiseg.dicom.smooth_contours import smooth_contours, smoothing_limit_mm
 from hnuiseg.dicom.structures import ROIS, Rois, Structure, label_structures
 from hnuiseg.dicom.suv import SuvFactor, apply_suv, suv_factor, suvbw_factor
+from hnuiseg.dicom.tumour_codes import TUMOUR_CODES, Code, tumour_of_code
 from hnuiseg.dicom.write_series import (
     NewSeries,
     PetAcquisition,
@@ -27,16 +32,23 @@ from hnuiseg.dicom.write_series import (
 )
 
 __all__ = [
+    "ENTROPY",
     "ROIS",
+    "TUMOUR_CODES",
+    "Code",
     "DicomReference",
+    "Made",
     "NameRule",
     "NewSeries",
     "PatientStudy",
     "PetAcquisition",
+    "Quantity",
     "RoiNames",
     "Rois",
     "RtStruct",
     "Scan",
+    "Seg",
+    "Segment",
     "SeriesGeometry",
     "SeriesHeaders",
     "StoredSeries",
@@ -45,13 +57,18 @@ __all__ = [
     "Unread",
     "Why",
     "apply_suv",
+    "binary_seg",
     "check_stated_weight",
+    "dicom_bytes",
     "fill_contours",
+    "fractional_seg",
     "label_structures",
     "map_roi_names",
     "merge_regions",
+    "parametric_map",
     "plane_contours",
     "read_rtstruct",
+    "read_seg",
     "read_series",
     "roi_name_rules",
     "rtstruct",
@@ -63,6 +80,7 @@ __all__ = [
     "smoothing_limit_mm",
     "suv_factor",
     "suvbw_factor",
+    "tumour_of_code",
     "write_ct_series",
     "write_pet_series",
 ]
