@@ -132,8 +132,9 @@ def test_a_pet_of_another_frame_of_reference_is_refused(tmp_path: Path) -> None:
     line = _refusal(tmp_path)
     assert "don't share a Frame of Reference UID (0020,0052)" in line
     assert line.endswith(
-        "allowed: a PET registered with its CT; what to do: segment from the CT alone with "
-        "--ct-only, or give registered images with --ct and --pet"
+        "allowed: a PET registered with its CT; what to do: add their Spatial Registration object "
+        "to the folder, name it or an ITK transform with --registration, segment from the CT "
+        "alone with --ct-only, or give registered images with --ct and --pet"
     )
     assert read_study(tmp_path, Stated(ct_only=True)).pet is None
 

@@ -28,6 +28,8 @@ class Source:
     weight_kg: float | None
     ct_only: bool
     pet_units: str | None
+    registration: Path | None = None
+    accept_sex_mean: bool = False
 
     def __post_init__(self) -> None:
         if self.study is not None and (self.ct is not None or self.pet is not None):
@@ -37,7 +39,7 @@ class Source:
             raise _wrong(came, "name a folder, or a CT file with --ct")
         if self.ct is not None and self.pet is None and self.pet_units is not None:
             raise _wrong("--pet-units without --pet", "name the PET with --pet, or leave it out")
-        for path in self.paths:
+        for path in (*self.paths, *([self.registration] if self.registration else [])):
             if not os.path.exists(path):  # Path.exists fails on overlong names
                 raise _wrong(f"{path.name!r} doesn't exist", "check the path")
         if self.study is not None and not self.study.is_dir():
@@ -54,7 +56,13 @@ class Source:
         from hnuiseg.study import Stated
 
         units: Any = self.pet_units
-        return Stated(weight_kg=self.weight_kg, ct_only=self.ct_only, pet_units=units)
+        return Stated(
+            weight_kg=self.weight_kg,
+            ct_only=self.ct_only,
+            pet_units=units,
+            registration=self.registration,
+            accept_sex_mean=self.accept_sex_mean,
+        )
 
 
 def _wrong(came: str, remedy: str) -> WrongCall:
@@ -82,6 +90,18 @@ def source_arguments(command: _Command) -> _Command:
         type=float,
         help="The patient's weight where the headers lack it. There is no default weight.",
     )
+    @click.option(
+        "--registration",
+        type=_PATH,
+        metavar="FILE",
+        help="What joins CT and PET of two frames of reference: a DICOM Spatial Registration, or "
+        "an ITK transform (.tfm, .txt) from points of the CT to the PET. Rigid only.",
+    )
+    @click.option(
+        "--accept-sex-mean",
+        is_flag=True,
+        help="For sex O and a PET scaled to lean or ideal mass, accept the mean of both formulas.",
+    )
     @click.option("--ct-only", is_flag=True, help="Leave the PET out, even if there is one.")
     @functools.wraps(command)
     def with_source(
@@ -90,10 +110,14 @@ def source_arguments(command: _Command) -> _Command:
         pet: Path | None,
         pet_units: str | None,
         weight_kg: float | None,
+        registration: Path | None,
+        accept_sex_mean: bool,
         ct_only: bool,
         **rest: Any,
     ) -> Any:
-        source = Source(study, ct, pet, weight_kg, ct_only, pet_units)
+        source = Source(
+            study, ct, pet, weight_kg, ct_only, pet_units, registration, accept_sex_mean
+        )
         return command(source=source, **rest)
 
     return with_source  # type: ignore[return-value]  # same command, other signature

@@ -4,11 +4,19 @@ from hnuiseg.dicom.acceptance import rtstruct_complaints
 from hnuiseg.dicom.contours import fill_contours, plane_contours
 from hnuiseg.dicom.derived import Made, dicom_bytes
 from hnuiseg.dicom.geometry import SeriesGeometry, series_geometry
+from hnuiseg.dicom.label_object import drawn_on, read_drawing
 from hnuiseg.dicom.parametric_map import ENTROPY, Quantity, parametric_map
 from hnuiseg.dicom.physique import check_stated_weight
 from hnuiseg.dicom.read_rtstruct import RtStruct, read_rtstruct
 from hnuiseg.dicom.read_seg import Seg, Segment, read_seg
 from hnuiseg.dicom.reference import DicomReference, PatientStudy
+from hnuiseg.dicom.registration import (
+    Join,
+    SpatialRegistration,
+    one_join,
+    read_registration,
+    spatial_registration,
+)
 from hnuiseg.dicom.roi_names import (
     NameRule,
     RoiNames,
@@ -37,6 +45,7 @@ __all__ = [
     "TUMOUR_CODES",
     "Code",
     "DicomReference",
+    "Join",
     "Made",
     "NameRule",
     "NewSeries",
@@ -51,6 +60,7 @@ __all__ = [
     "Segment",
     "SeriesGeometry",
     "SeriesHeaders",
+    "SpatialRegistration",
     "StoredSeries",
     "Structure",
     "SuvFactor",
@@ -60,13 +70,17 @@ __all__ = [
     "binary_seg",
     "check_stated_weight",
     "dicom_bytes",
+    "drawn_on",
     "fill_contours",
     "fractional_seg",
     "label_structures",
     "map_roi_names",
     "merge_regions",
+    "one_join",
     "parametric_map",
     "plane_contours",
+    "read_drawing",
+    "read_registration",
     "read_rtstruct",
     "read_seg",
     "read_series",
@@ -78,6 +92,7 @@ __all__ = [
     "series_geometry",
     "smooth_contours",
     "smoothing_limit_mm",
+    "spatial_registration",
     "suv_factor",
     "suvbw_factor",
     "tumour_of_code",

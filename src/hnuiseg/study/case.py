@@ -28,6 +28,7 @@ class Provenance:
     ct: str  # what the CT is: series description and UID, or a file name without its folder
     pet: str | None
     stated: tuple[str, ...] = ()  # "registration of CT and PET", "weight 71 kg (--weight-kg)", …
+    registration: str | None = None  # what joined two frames of reference; None: they share one
 
 
 @dataclass(frozen=True, slots=True, eq=False)

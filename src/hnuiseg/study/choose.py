@@ -7,11 +7,22 @@ one PET, the study is refused and the user says which by giving a smaller folder
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hnuiseg.dicom import Scan, SeriesHeaders
+from pydicom.uid import DeformableSpatialRegistrationStorage, SpatialRegistrationStorage
+
+from hnuiseg.dicom import (
+    Join,
+    Scan,
+    SeriesHeaders,
+    SpatialRegistration,
+    one_join,
+    read_registration,
+    spatial_registration,
+)
 from hnuiseg.errors import InputRefused
 from hnuiseg.study.case import Notice
 from hnuiseg.study.options import Stated
 
+_REGISTRATIONS = {SpatialRegistrationStorage, DeformableSpatialRegistrationStorage}
 _ONE_CT = "point at a folder with one CT series (and the PET that belongs to it)"
 _CT_ONLY = "segment from the CT alone with --ct-only"
 
@@ -28,28 +39,35 @@ class Choice:
     ignored: dict[SeriesHeaders, str]  # and why; not by UID, which parts of a series share
     notices: tuple[Notice, ...]
     refusals: tuple[InputRefused, ...]
+    join: Join | None = None  # of the PET to the CT; None where they share a frame of reference
 
 
 def choose(scan: Scan, stated: Stated) -> Choice:
-    """The one CT, and the one attenuation-corrected PET of its frame of reference, or none."""
+    """The one CT, and the one attenuation-corrected PET of its frame of reference, or none.
+
+    A PET of another frame of reference is taken where a registration joins the two: one in
+    the folder, or the one that is stated.
+    """
     ignored: dict[SeriesHeaders, str] = {}
-    cts = _images(scan, "CT", ignored)
-    pets = _images(scan, "PT", ignored)
+    notices: list[Notice] = []
+    cts = _images(scan, "CT", ignored, notices)
+    pets = _images(scan, "PT", ignored, notices if not stated.ct_only else [])
     for series in scan.series:
         if series.modality not in ("CT", "PT"):
             ignored[series] = f"modality {series.modality or 'not given'} is not segmented"
-    notices: list[Notice] = []
     refusals: list[InputRefused] = []
     if stated.ct_only:
         ignored |= dict.fromkeys(pets, "--ct-only was asked for")
         pets = []
     pets = _corrected(pets, ignored, notices, refusals)
     ct = _one_ct(cts, pets, scan, ignored, notices, refusals)
-    pet = _one_pet(pets, ct, ignored, notices, refusals)
+    joins = _Joins(scan, stated, ignored)
+    pet, join = _one_pet(pets, ct, joins, ignored, notices, refusals)
     if pet is None and not stated.ct_only and not refusals:
         notices += _unusable_pets(scan, ignored)
     notices += _parted(scan, ct, pet)
-    return Choice(ct, pet, ignored, tuple(notices), tuple(refusals))
+    notices += _unused(stated, pet, join)
+    return Choice(ct, pet, ignored, tuple(notices), tuple(refusals), join)
 
 
 def title(series: SeriesHeaders) -> str:
@@ -77,7 +95,19 @@ def _parted(scan: Scan, ct: SeriesHeaders | None, pet: SeriesHeaders | None) -> 
             yield Notice("series-parted", text)
 
 
-def _images(scan: Scan, modality: str, ignored: dict[SeriesHeaders, str]) -> list[SeriesHeaders]:
+def _unused(stated: Stated, pet: SeriesHeaders | None, join: Join | None) -> Iterator[Notice]:
+    """A warning for what was stated and is of no use; a weight beside a PET is SUV's affair."""
+    if stated.weight_kg is not None and pet is None:
+        text = "The weight stated with --weight-kg is unused: no PET is read."
+        yield Notice("weight-unused", text)
+    if stated.registration is not None and join is None:
+        why = "no PET is read" if pet is None else "CT and PET share a frame of reference"
+        yield Notice("registration-unused", f"The file of --registration is unused: {why}.")
+
+
+def _images(
+    scan: Scan, modality: str, ignored: dict[SeriesHeaders, str], notices: list[Notice]
+) -> list[SeriesHeaders]:
     """Series of images of a modality, without scouts, captures and single slices."""
     found = []
     for series in scan.series:
@@ -88,8 +118,11 @@ def _images(scan: Scan, modality: str, ignored: dict[SeriesHeaders, str]) -> lis
         else:
             found.append(series)
     many = [s for s in found if len(s.paths) > 1]
-    if many:  # a lone slice beside a volume is a scout; alone it is the study, and refused
-        ignored |= {s: "only one slice" for s in found if len(s.paths) == 1}
+    lone = [s for s in found if len(s.paths) == 1]
+    if many and lone:  # perhaps a scout that doesn't say so; alone it is the study, and refused
+        ignored |= dict.fromkeys(lone, "only one slice")
+        text = f"{modality} of only one slice was left out: {_titles(lone)}."
+        notices.append(Notice("single-slice-ignored", text))
         return many
     return found
 
@@ -164,46 +197,113 @@ def _no_ct(scan: Scan, ignored: dict[SeriesHeaders, str]) -> InputRefused:
 def _one_pet(
     pets: list[SeriesHeaders],
     ct: SeriesHeaders | None,
+    joins: "_Joins",
     ignored: dict[SeriesHeaders, str],
     notices: list[Notice],
     refusals: list[InputRefused],
-) -> SeriesHeaders | None:
+) -> tuple[SeriesHeaders | None, Join | None]:
     if not pets:
-        return None
+        return None, None
     if ct is None:  # the CT's refusal stands already; say of the PET what can be said
         if len(pets) > 1:
             refusals.append(_several_pets(pets))
             ignored |= dict.fromkeys(pets, "one of several PETs")
-            return None
-        return pets[0]
+            return None, None
+        return pets[0], None
     same = [p for p in pets if p.frame_of_reference and _share_frame(p, ct)]
     others = [p for p in pets if p not in same]
+    join = None
     if not same:
-        ignored |= dict.fromkeys(others, "another frame of reference than the CT")
-        refusals.append(
-            InputRefused(
-                f"the PET {_titles(others)} and the CT {title(ct)} don't share a "
-                "Frame of Reference UID (0020,0052)",
-                "a PET registered with its CT",
-                f"{_CT_ONLY}, or give registered images with --ct and --pet",
-            )
-        )
-        return None
+        try:
+            joined = joins.of(others, ct)
+        except InputRefused as refusal:
+            ignored |= dict.fromkeys(others, "another frame of reference than the CT")
+            refusals.append(refusal)
+            return None, None
+        same = list(joined)
+        others = [p for p in pets if p not in joined]
+        join = joined[same[0]]
     if len(same) > 1:
         ignored |= dict.fromkeys(same, "one of several PETs")
         refusals.append(_several_pets(same))
-        return None
+        return None, None
     if others:
         ignored |= dict.fromkeys(others, "another frame of reference than the CT")
         text = f"PET of another frame of reference than the CT was left out: {_titles(others)}."
         notices.append(Notice("pet-other-frame-ignored", text))
     if _patient(same[0]) != _patient(ct):
         text = (
-            "CT and PET differ in Patient ID (0010,0020); they share a frame of reference and "
-            "are used together. Check that both are of this patient."
+            "CT and PET differ in Patient ID (0010,0020); they "
+            + ("are joined by a registration" if join else "share a frame of reference")
+            + " and are used together. Check that both are of this patient."
         )
         notices.append(Notice("patient-differs", text))
-    return same[0]
+    return same[0], join
+
+
+class _Joins:
+    """The registrations at hand, read where a PET needs one."""
+
+    def __init__(self, scan: Scan, stated: Stated, ignored: dict[SeriesHeaders, str]) -> None:
+        self._scan, self._stated, self._ignored = scan, stated, ignored
+
+    def of(self, pets: list[SeriesHeaders], ct: SeriesHeaders) -> dict[SeriesHeaders, Join]:
+        """The PETs that a registration joins to the CT; InputRefused where there is none."""
+        refused: list[InputRefused] = []
+        found = self._stated_one() if self._stated.registration else self._found(refused)
+        joined = {}
+        for pet in pets:
+            several = [j for j in (_to(r, pet, ct) for r in found) if j is not None]
+            join = one_join(several)
+            if join is not None:
+                joined[pet] = join
+        if joined:
+            return joined
+        if refused:
+            raise refused[0]
+        raise _apart(pets, ct, self._stated, bool(found))
+
+    def _stated_one(self) -> list[SpatialRegistration | Join]:
+        assert self._stated.registration is not None
+        return [read_registration(self._stated.registration)]
+
+    def _found(self, refused: list[InputRefused]) -> list[SpatialRegistration | Join]:
+        found: list[SpatialRegistration | Join] = []
+        for series in self._scan.series:
+            if series.sop_class_uid not in _REGISTRATIONS:
+                continue
+            self._ignored[series] = "a registration, no image"
+            for header, path in zip(series.headers, series.paths, strict=True):
+                try:
+                    found.append(spatial_registration(header, path.name))
+                except InputRefused as refusal:
+                    refused.append(refusal)
+        return found
+
+
+def _to(found: SpatialRegistration | Join, pet: SeriesHeaders, ct: SeriesHeaders) -> Join | None:
+    if isinstance(found, Join):  # an ITK transform names no frames: the user says whose it is
+        return found
+    return found.join(pet.frame_of_reference, ct.frame_of_reference)
+
+
+def _apart(
+    pets: list[SeriesHeaders], ct: SeriesHeaders, stated: Stated, any_found: bool
+) -> InputRefused:
+    came = (
+        f"the PET {_titles(pets)} and the CT {title(ct)} don't share a "
+        "Frame of Reference UID (0020,0052)"
+    )
+    if stated.registration is not None:
+        came += f", and {stated.registration.name} doesn't join theirs"
+    elif any_found:
+        came += ", and no Spatial Registration in the folder joins theirs"
+    return InputRefused(
+        came,
+        "a PET registered with its CT",
+        "add their Spatial Registration object to the folder, name it or an ITK transform with "
+        f"--registration, {_CT_ONLY}, or give registered images with --ct and --pet",
+    )
 
 
 def _patient(series: SeriesHeaders) -> str:

@@ -4,7 +4,7 @@ Where reading stops at the first refusal, an inspection goes on and says everyth
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -22,6 +22,7 @@ from hnuiseg.study.read import (
     dicom_pet,
     file_ct,
     file_pet,
+    joined,
     pet_on_ct,
     step,
     unread_notices,
@@ -70,6 +71,7 @@ class Inspection:
     series: tuple[SeriesSummary, ...]
     suv: SuvSummary | None
     notices: tuple[Notice, ...]
+    registration: str | None = None  # what joins CT and PET of two frames of reference
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain dicts and lists."""
@@ -83,6 +85,7 @@ class Inspection:
         lines += [f"  {_line(s)}" for s in self.series]
         if self.suv is not None:
             lines += ["SUVbw:", f"  {_suv_line(self.suv)}"]
+        lines += [f"CT and PET joined by {self.registration}."] if self.registration else []
         lines += ["Warnings:"] if self.notices else []
         lines += [f"  {n.code}: {n.text}" for n in self.notices]
         return "\n".join(lines)
@@ -114,9 +117,12 @@ def inspect_study(
             notices += read_pet[2]
     elif choice.ct is not None and not stated.ct_only and not choice.refusals:
         notices.append(ct_alone_notice())
+    if ct is not None and pet is not None:
+        pet = joined(pet[0], choice.join, ct), pet[1]
     notices += _together(ct, pet, refused)
     series = tuple(_of_series(s, choice) for s in scan.series)
-    return _answer(refused, series, pet, notices)
+    answer = _answer(refused, series, pet, notices)
+    return replace(answer, registration=choice.join.words if choice.join else None)
 
 
 def inspect_files(ct: Path, pet: Path | None, stated: Stated | None = None) -> Inspection:

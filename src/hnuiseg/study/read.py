@@ -1,10 +1,12 @@
 """A DICOM folder, or files in other formats, to a `Case`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from hnuiseg.dicom import (
     DicomReference,
+    Join,
     Scan,
     SeriesHeaders,
     SuvFactor,
@@ -59,6 +61,7 @@ def read_study(
     pet = None
     if choice.pet is not None:
         native, suv, found = dicom_pet(choice.pet, stated, progress)
+        native = joined(native, choice.join, ct)
         pet, measured = pet_on_ct(native, suv, ct)
         notices += [*found, *measured]
     elif not stated.ct_only:
@@ -67,7 +70,8 @@ def read_study(
         "dicom",
         _source(choice.ct),
         _source(choice.pet) if choice.pet else None,
-        _stated(stated, pet),
+        _stated(stated, pet, choice.join),
+        choice.join.words if choice.join else None,
     )
     return Case(ct, pet, tuple(notices), provenance, reference, head_neck_field(ct))
 
@@ -95,7 +99,7 @@ def read_files(
     elif not stated.ct_only:
         notices += (ct_alone_notice(),)
     tell("Reading", 1.0)
-    said = _stated(stated, image)
+    said = _stated(stated, image, None)
     if image is not None:
         said = ("registration of CT and PET (--ct with --pet)", *said)
     provenance = Provenance("files", ct.name, None if image is None or not pet else pet.name, said)
@@ -119,6 +123,18 @@ def check_stated_for_files(pet: Path | None, stated: Stated) -> None:
             "--weight-kg with image files, which carry neither dose nor times to go with it",
             "--weight-kg with a DICOM study",
             "convert the PET to SUVbw first, or give the DICOM study",
+        )
+    if stated.registration is not None:
+        raise WrongCall(
+            "--registration with image files: giving both states that they are registered",
+            "--registration with a DICOM study",
+            "resample the PET first, or give the DICOM study",
+        )
+    if stated.accept_sex_mean:
+        raise WrongCall(
+            "--accept-sex-mean with image files, whose SUV is taken as it is",
+            "--accept-sex-mean with a DICOM study",
+            "leave it out",
         )
     if pet is None:
         if stated.pet_units is not None:
@@ -161,10 +177,17 @@ def dicom_pet(
 ) -> tuple[Volume, SuvFactor, tuple[Notice, ...]]:
     """A PET series in SUVbw on its own grid, and how it came to be that."""
     stored = read_series(series, step(progress, "Reading PET"))
-    suv = suv_factor(stored.headers, stated.weight_kg)
+    suv = suv_factor(stored.headers, stated.weight_kg, accept_sex_mean=stated.accept_sex_mean)
     notes = tuple(Notice("pet-geometry", f"PET: {note}") for note in stored.notes)
     warned = tuple(Notice("suv", warning) for warning in suv.warnings)
     return apply_suv(stored, suv), suv, (*notes, *warned)
+
+
+def joined(native: Volume, join: Join | None, ct: Volume) -> Volume:
+    """A PET in the CT's frame of reference: its grid moved, its values untouched."""
+    if join is None:
+        return native
+    return replace(native, grid=join.moved(native.grid, ct.grid.frame_of_reference))
 
 
 def file_ct(path: Path) -> tuple[Volume, tuple[Notice, ...]]:
@@ -218,13 +241,17 @@ def _source(series: SeriesHeaders) -> str:
     return f"{title(series)}, Series Instance UID {series.uid}"
 
 
-def _stated(stated: Stated, pet: PetImage | None) -> tuple[str, ...]:
+def _stated(stated: Stated, pet: PetImage | None, join: Join | None) -> tuple[str, ...]:
     """What the user stated and the case rests on."""
     said = []
     if stated.ct_only:
         said.append("CT alone (--ct-only)")
     if pet is not None and pet.suv.weight_stated:
         said.append(f"weight {pet.suv.weight_kg:g} kg (--weight-kg)")
+    if pet is not None and pet.suv.sex_mean:
+        said.append("the mean of both sexes' lean-mass formulas (--accept-sex-mean)")
+    if join is not None and stated.registration is not None:
+        said.append(f"registration of CT and PET (--registration {stated.registration.name})")
     if pet is not None and stated.pet_units is not None:
         said.append(f"PET in SUVbw (--pet-units {stated.pet_units})")
     return tuple(said)
