@@ -12,7 +12,12 @@ from hnuiseg.cli.train import train
 from hnuiseg.models import read_model, shipped_models
 
 _ROOT = Path(__file__).parents[2]
-_PAGES = ("README.md", "docs/how-to/segment.md", "docs/reference/commands.md")
+_PAGES = (
+    "README.md",
+    "docs/how-to/segment.md",
+    "docs/how-to/evaluate.md",
+    "docs/reference/commands.md",
+)
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from hnuiseg.dicom import DicomReference, PatientStudy
+from hnuiseg.dicom import DicomReference, PatientStudy, read_seg
 from hnuiseg.errors import HnuisegError, WrongCall
 from hnuiseg.export import DEFAULT_FORMATS, Result, export
 from hnuiseg.files import read_image
@@ -54,7 +54,7 @@ def test_the_listed_files_are_there_and_no_others(tmp_path: Path) -> None:
     )
     written = sorted(p.name for p in (tmp_path / "out").iterdir())
     assert written == sorted(result.files) == sorted(described["files"])
-    assert {"labels.nii.gz", "rtstruct.dcm", "report.html", "result.json"} <= set(written)
+    assert {"labels.nii.gz", "rtstruct.dcm", "seg.dcm", "report.html"} <= set(written)
     assert result.not_written == ()
 
 
@@ -95,6 +95,52 @@ def test_rtstruct_holds_the_classes_that_were_found(tmp_path: Path) -> None:
     assert dataset.ApprovalStatus == "UNAPPROVED"
 
 
+def test_segmentation_and_map_say_what_the_other_outputs_say(tmp_path: Path) -> None:
+    prediction = made_prediction(ball_labels())
+    votes = np.full(GRID.shape, 10, dtype=np.int16)
+    votes[0, 0, 0] = 1
+    prediction = replace(prediction, votes=votes)
+    formats = ("seg", "seg-fractional", "parametric-map")
+    heard: list[float] = []
+    result = export(
+        with_dicom(made_case()),
+        prediction,
+        CARD,
+        tmp_path / "out",
+        formats=formats,
+        started=STARTED,
+        created=CREATED,
+        progress=lambda fraction, _what: heard.append(fraction),
+    )
+    assert result.not_written == ()
+    assert heard == sorted(heard)
+    found = read_seg(tmp_path / "out" / "seg.dcm")
+    first = round(float(GRID.to_index(np.array([found.grid.origin]))[0, 0]))
+    planes = slice(first, first + found.grid.shape[0])
+    for value, segment in enumerate(found.segments, start=1):
+        np.testing.assert_array_equal(segment.array, prediction.labels[planes] == value)
+        assert segment.array.sum() == (prediction.labels == value).sum()
+    fractional = read_seg(tmp_path / "out" / "seg_fractional.dcm")
+    for value, segment in enumerate(fractional.segments, start=1):
+        off = np.abs(segment.array - prediction.probabilities[value])
+        assert off.max() <= 1 / 510 + 1e-6
+    values = pydicom.dcmread(tmp_path / "out" / "entropy_map.dcm").pixel_array
+    expected = np.where(votes < 2, np.float32(-1), prediction.entropy)
+    np.testing.assert_array_equal(values, expected)
+
+
+def test_large_formats_come_on_request_alone(tmp_path: Path) -> None:
+    assert {"seg-fractional", "parametric-map"}.isdisjoint(DEFAULT_FORMATS)
+    empty = made_prediction(np.zeros(GRID.shape, dtype=np.uint8))
+    p = np.zeros_like(empty.probabilities)
+    p[0] = 1
+    empty = replace(empty, probabilities=p)
+    formats = ("seg", "seg-fractional", "parametric-map")
+    result, _ = run(tmp_path / "out", with_dicom(made_case()), empty, formats)
+    assert [n.name for n in result.not_written] == ["seg.dcm", "seg_fractional.dcm"]
+    assert (tmp_path / "out" / "entropy_map.dcm").exists()  # doubt has no need of a tumour
+
+
 def test_no_rtstruct_without_series_or_tumour_and_the_reason_is_said(tmp_path: Path) -> None:
     empty = np.zeros(GRID.shape, dtype=np.uint8)
     plain, _ = run(tmp_path / "a", made_case(), made_prediction(ball_labels()))
@@ -102,7 +148,10 @@ def test_no_rtstruct_without_series_or_tumour_and_the_reason_is_said(tmp_path: P
         tmp_path / "b", with_dicom(made_case()), made_prediction(empty), DEFAULT_FORMATS
     )
     assert plain.not_written[0].reason == "plain files have no DICOM series"
-    assert described["not_written"] == {"rtstruct.dcm": "no tumour found"}
+    assert described["not_written"] == {
+        "rtstruct.dcm": "no tumour found",
+        "seg.dcm": "no tumour found",
+    }
     assert nothing.verdict() == described["verdict"] == "No tumour found"
     assert "<h1>No tumour found</h1>" in (tmp_path / "b" / "report.html").read_text("utf-8")
 
@@ -127,7 +176,9 @@ def test_a_ct_without_frame_of_reference_gets_no_rtstruct_and_a_warning(tmp_path
 
 
 def test_unknown_formats_are_a_wrong_call(tmp_path: Path) -> None:
-    with pytest.raises(WrongCall, match="nifti, rtstruct, report"):
+    with pytest.raises(
+        WrongCall, match="nifti, rtstruct, seg, report, seg-fractional, parametric-map"
+    ):
         run(tmp_path / "out", made_case(), made_prediction(ball_labels()), ("nifti", "pdf"))
     assert not (tmp_path / "out").exists()
 

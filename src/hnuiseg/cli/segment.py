@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--formats",
     metavar="A,B",
-    help="Only these of nifti, rtstruct, report. Default: all that the study allows.",
+    help="Which of nifti, rtstruct, seg, report, seg-fractional, parametric-map; default: first 4.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
@@ -105,6 +105,7 @@ def segment(  # noqa: PLR0913 - one argument an option
             formats=wanted,
             started=started,
             created=datetime.now(UTC),
+            progress=shown.within("Writing the outputs"),
         )
     if as_json:
         for notice in result.notices:

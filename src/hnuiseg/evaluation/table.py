@@ -1,7 +1,7 @@
 """One prediction against its truth, class by class, and the table of a cohort."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ CLASSES = (("GTVp", 1), ("GTVn", 2))
 IGNORE = 255  # in a truth: nobody drew here, so nothing is judged here
 TOLERANCE_MM = 2.0  # the paper's, appendix A
 
+Progress = Callable[[float, str], None]
 State = Literal["both present", "correctly empty", "missed", "invented"]
 STATES: tuple[State, ...] = ("both present", "correctly empty", "missed", "invented")
 Measure = Literal["dsc", "nsd", "nsd_by_area", "hd_mm", "hd95_mm"]
@@ -178,16 +179,24 @@ class CohortTable:
         return [c for e in self.evaluations for c in e.classes if c.name == name]
 
 
-def evaluate(prediction: Volume, truth: Volume, *, resample_prediction: bool = False) -> Evaluation:
+def evaluate(
+    prediction: Volume,
+    truth: Volume,
+    *,
+    resample_prediction: bool = False,
+    progress: Progress | None = None,
+) -> Evaluation:
     """Compare two label maps: 0 background, 1 GTVp, 2 GTVn, and in the truth 255 to ignore.
 
     Both must lie on the same grid within 1e-3 mm. With `resample_prediction` the prediction is
     brought onto the truth's grid by nearest neighbour first, and the result says so.
+    `progress` is called with how far the work is (0 to 1) and what is next.
 
     Raises InputRefused for other values, other grids, or two frames of reference.
     """
     _require_labels(prediction, "prediction", (0, 1, 2))
     _require_labels(truth, "truth", (0, 1, 2, IGNORE))
+    tell = progress or (lambda fraction, what: None)
     notes: list[str] = []
     resampled = not prediction.grid.same_place(truth.grid)
     _require_one_place(prediction, truth, resampled and not resample_prediction)
@@ -199,11 +208,16 @@ def evaluate(prediction: Volume, truth: Volume, *, resample_prediction: bool = F
     ignored_ml = int(np.count_nonzero(ignored)) * truth.grid.voxel_ml
     if ignored_ml:
         notes.append(f"{ignored_ml:.2f} ml that the truth marks 255 count as background in both")
-    classes = tuple(
-        _class(name, (prediction.array == value) & ~ignored, truth.array == value, truth)
-        for name, value in CLASSES
-    )
-    return Evaluation(classes, ignored_ml, truth.grid.diagonal_mm, resampled, tuple(notes))
+    classes = []
+    for done, (name, value) in enumerate(CLASSES):
+
+        def step(within: float, what: str, done: int = done, name: str = name) -> None:
+            tell((done + within) / len(CLASSES), f"{name}, {what}")
+
+        predicted = (prediction.array == value) & ~ignored
+        classes.append(_class(name, predicted, truth.array == value, truth, step))
+    tell(1.0, "done")
+    return Evaluation(tuple(classes), ignored_ml, truth.grid.diagonal_mm, resampled, tuple(notes))
 
 
 def evaluate_many(
@@ -223,11 +237,15 @@ def _class(
     predicted: Bool[np.ndarray, "z y x"],
     true: Bool[np.ndarray, "z y x"],
     on: Volume,
+    tell: Progress,
 ) -> ClassEvaluation:
+    tell(0.0, "overlap")
     box = joint_box(predicted, true)  # nothing beyond it can change a measure
     predicted, true = predicted[box], true[box]
     overlap = Overlap.of(predicted, true, on.grid.voxel_ml)
+    tell(0.1, "surfaces")
     distances = SurfaceDistances.between(predicted, true, on.grid.spacing)
+    tell(0.9, "lesions")
     iou = pairwise_iou(predicted, true)
     return ClassEvaluation(
         name=name,

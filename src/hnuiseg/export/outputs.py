@@ -12,7 +12,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from hnuiseg.dicom import Structure, rtstruct, rtstruct_bytes
+from hnuiseg.dicom import (
+    ENTROPY,
+    DicomReference,
+    Made,
+    Structure,
+    binary_seg,
+    dicom_bytes,
+    fractional_seg,
+    parametric_map,
+    rtstruct,
+    rtstruct_bytes,
+)
 from hnuiseg.errors import HnuisegError, InputRefused, OutputFailed, WrongCall
 from hnuiseg.export.colours import COLOURS
 from hnuiseg.export.measure import measure, totals
@@ -27,6 +38,9 @@ from hnuiseg.models import Card
 from hnuiseg.study.case import Case, Notice
 from hnuiseg.volume import Unit, Volume
 
+_LEAST_FRACTION = 1 / 510  # half a step of a FRACTIONAL segmentation
+_PREPARING, _MEASURED = 0.2, 0.3  # shares of the time, about
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
@@ -38,6 +52,11 @@ class Material:
     created: datetime
     uid_entropy: str
     software: str
+
+    @property
+    def made(self) -> Made:
+        """What DICOM objects say of how they came to be."""
+        return Made(self.created, self.uid_entropy, self.software, self.card.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +76,7 @@ class Withheld:
     notice: Notice | None = None
 
 
+Progress = Callable[[float, str], None]
 Format = Callable[[Material], Iterator[Planned | Withheld]]
 
 
@@ -83,23 +103,11 @@ def nifti_files(material: Material) -> Iterator[Planned | Withheld]:
 
 def rtstruct_file(material: Material) -> Iterator[Planned | Withheld]:
     """Contours on the original slices; one structure for each class that was found."""
-    name = "rtstruct.dcm"
-    prediction, reference = material.prediction, material.case.dicom
-    if reference is None:
-        yield Withheld(name, "plain files have no DICOM series")
-        return
-    structures = [
-        Structure(class_name, value, prediction.labels == value, COLOURS[class_name])
-        for value, class_name in enumerate(CLASSES[1:], start=1)
-        if (prediction.labels == value).any()
-    ]
-    if not structures:
-        yield Withheld(name, "no tumour found")
-        return
-    try:
+
+    def contours(reference: DicomReference) -> bytes:
         dataset = rtstruct(
-            structures,
-            prediction.grid,
+            _structures(material.prediction),
+            material.prediction.grid,
             reference,
             label="hnuiseg",
             description="Research use only, unapproved",
@@ -107,15 +115,50 @@ def rtstruct_file(material: Material) -> Iterator[Planned | Withheld]:
             uid_entropy=material.uid_entropy,
             software=material.software,
         )
-    except (InputRefused, OutputFailed) as error:  # e.g. not an axial grid
-        text = f"No RTSTRUCT was written: {error.came}."
-        yield Withheld(name, str(error), Notice("rtstruct-refused", text))
+        return rtstruct_bytes(dataset)
+
+    yield _dicom("rtstruct.dcm", "RTSTRUCT", material, contours, of_tumour=True)
+
+
+def seg_file(material: Material) -> Iterator[Planned | Withheld]:
+    """A BINARY segmentation on the original slices; one segment for each class found."""
+
+    def masks(reference: DicomReference) -> bytes:
+        prediction = material.prediction
+        structures = _structures(prediction)
+        return dicom_bytes(binary_seg(structures, prediction.grid, reference, material.made))
+
+    yield _dicom("seg.dcm", "SEG", material, masks, of_tumour=True)
+
+
+def seg_fractional_file(material: Material) -> Iterator[Planned | Withheld]:
+    """Probabilities of both classes as a FRACTIONAL segmentation, in steps of 1/255."""
+    name, prediction = "seg_fractional.dcm", material.prediction
+    maps = {c: prediction.probabilities[k] for k, c in enumerate(CLASSES[1:], start=1)}
+    if max(float(p.max()) for p in maps.values()) < _LEAST_FRACTION:
+        yield Withheld(name, "no tumour found: every probability is below 1/510")
         return
 
-    def write(path: Path, _result: Result) -> None:
-        atomic_write(path, rtstruct_bytes(dataset))
+    def fractions(reference: DicomReference) -> bytes:
+        grid = prediction.grid
+        return dicom_bytes(fractional_seg(maps, COLOURS, grid, reference, material.made))
 
-    yield Planned(name, write)
+    yield _dicom(name, "FRACTIONAL SEG", material, fractions)
+
+
+def parametric_map_file(material: Material) -> Iterator[Planned | Withheld]:
+    """The entropy in nats as a float32 map; -1 where a voxel isn't sampled."""
+
+    def entropy(reference: DicomReference) -> bytes:
+        prediction = material.prediction
+        values = prediction.entropy
+        if prediction.votes is not None:  # law 4: never shown as certain
+            values = np.where(prediction.votes < 2, np.float32(np.nan), values)
+        return dicom_bytes(
+            parametric_map(values, ENTROPY, prediction.grid, reference, material.made)
+        )
+
+    yield _dicom("entropy_map.dcm", "parametric map", material, entropy)
 
 
 def report_file(material: Material) -> Iterator[Planned | Withheld]:
@@ -131,9 +174,12 @@ def report_file(material: Material) -> Iterator[Planned | Withheld]:
 FORMATS: dict[str, Format] = {
     "nifti": nifti_files,
     "rtstruct": rtstruct_file,
+    "seg": seg_file,
     "report": report_file,
+    "seg-fractional": seg_fractional_file,
+    "parametric-map": parametric_map_file,
 }
-DEFAULT_FORMATS = tuple(FORMATS)
+DEFAULT_FORMATS = ("nifti", "rtstruct", "seg", "report")  # the others are large
 
 
 def check_formats(formats: Sequence[str]) -> None:
@@ -143,7 +189,7 @@ def check_formats(formats: Sequence[str]) -> None:
         raise WrongCall(
             f"no output format is called {unknown[0]!r}",
             ", ".join(FORMATS),
-            "leave the formats out to get all of them",
+            f"leave the formats out to get {', '.join(DEFAULT_FORMATS)}",
         )
 
 
@@ -157,11 +203,13 @@ def export(
     started: datetime,
     created: datetime,
     uid_entropy: str = "",
+    progress: Progress | None = None,
 ) -> Result:
     """Write the formats and result.json into `out`, all or nothing, and say what was written.
 
     `started` is when reading began and `created` the time written into the outputs; both with
-    zone, or both local. The same arguments give the same bytes. Raises WrongCall for an
+    zone, or both local. The same arguments give the same bytes. `progress` is called with how
+    far the work is (0 to 1) and what is next. Raises WrongCall for an
     unknown format and OutputFailed where `out` can't be written; then it is as it was.
     """
     check_formats(formats)
@@ -173,11 +221,18 @@ def export(
         )
     with output_directory(out) as folder:
         material = Material(case, prediction, card, created, uid_entropy, _software())
-        files = [f for name in dict.fromkeys(formats) for f in FORMATS[name](material)]
+        tell = progress or (lambda fraction, what: None)
+        wanted = tuple(dict.fromkeys(formats))
+        files: list[Planned | Withheld] = []
+        for done, name in enumerate(wanted):
+            tell(_PREPARING * done / len(wanted), name)
+            files += FORMATS[name](material)
+        tell(_PREPARING, "measuring")
         result = _result(material, files, started)
-        for file in files:
-            if isinstance(file, Planned):
-                file.write(folder / file.name, result)
+        planned = [f for f in files if isinstance(f, Planned)]
+        for done, file in enumerate(planned):
+            tell(_MEASURED + (1 - _MEASURED) * done / len(planned), file.name)
+            file.write(folder / file.name, result)
         atomic_write(folder / RESULT_NAME, result.to_json().encode("utf-8"))
     return result
 
@@ -213,6 +268,37 @@ def _voting(prediction: Prediction) -> Voting | None:
         return None
     few = int((votes < 2).sum())
     return Voting(int(votes.min()), int(votes.max()), few, few / votes.size)
+
+
+def _structures(prediction: Prediction) -> list[Structure]:
+    return [
+        Structure(class_name, value, prediction.labels == value, COLOURS[class_name])
+        for value, class_name in enumerate(CLASSES[1:], start=1)
+        if (prediction.labels == value).any()
+    ]
+
+
+def _dicom(
+    name: str,
+    what: str,
+    material: Material,
+    content: Callable[[DicomReference], bytes],
+    *,
+    of_tumour: bool = False,
+) -> Planned | Withheld:
+    """A derived object on the CT's slices, or why there is none; a refusal is a warning."""
+    reference = material.case.dicom
+    if reference is None:
+        return Withheld(name, "plain files have no DICOM series")
+    if of_tumour and not material.prediction.labels.any():
+        return Withheld(name, "no tumour found")
+    try:
+        written = content(reference)
+    except (InputRefused, OutputFailed) as error:  # e.g. no frame of reference
+        code = f"{what.lower().replace(' ', '-')}-refused"
+        text = f"No {what} was written: {error.came}."
+        return Withheld(name, str(error), Notice(code, text))
+    return Planned(name, lambda path, _result: atomic_write(path, written))
 
 
 def _nifti(

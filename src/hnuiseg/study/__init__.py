@@ -9,12 +9,14 @@ from hnuiseg.study.inspection import (
     inspect_files,
     inspect_study,
 )
+from hnuiseg.study.labels import LabelMap, read_labels, side_by_side, widened
 from hnuiseg.study.options import Stated
 from hnuiseg.study.read import read_files, read_study
 
 __all__ = [
     "Case",
     "Inspection",
+    "LabelMap",
     "Notice",
     "PetImage",
     "Provenance",
@@ -24,6 +26,9 @@ __all__ = [
     "inspect_files",
     "inspect_study",
     "read_files",
+    "read_labels",
     "read_study",
     "searched",
+    "side_by_side",
+    "widened",
 ]
