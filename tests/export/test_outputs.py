@@ -11,12 +11,13 @@ import numpy as np
 import pydicom
 import pytest
 
-from hnuiseg.dicom import DicomReference, PatientStudy, read_seg
+from hnuiseg.dicom import DicomReference, PatientStudy, read_rtstruct, read_seg
 from hnuiseg.errors import HnuisegError, WrongCall
-from hnuiseg.export import DEFAULT_FORMATS, Result, export
+from hnuiseg.export import DEFAULT_FORMATS, Contours, Result, export
 from hnuiseg.files import read_image
 from hnuiseg.inference import Prediction
 from hnuiseg.study.case import Case
+from hnuiseg.volume import components
 from made_case import CARD, CREATED, GRID, STARTED, ball_labels, made_case, made_prediction
 
 WITHOUT_PICTURES = ("nifti", "rtstruct")  # which take a second each
@@ -282,3 +283,22 @@ def test_the_summary_is_short_and_complete(tmp_path: Path) -> None:
     assert lines[0] == "3 lesions found: 1 GTVp (4.1 ml), 2 GTVn (1.6 ml), from PET and CT"
     assert any(line.startswith("warning: ") for line in lines)
     assert any("rtstruct.dcm" in line and line.startswith("not written") for line in lines)
+
+
+def test_regions_by_lesion_smoothed_read_back_as_the_lesions(tmp_path: Path) -> None:
+    prediction = made_prediction(ball_labels())
+    export(
+        with_dicom(made_case()),
+        prediction,
+        CARD,
+        tmp_path / "out",
+        formats=("rtstruct",),
+        started=STARTED,
+        created=CREATED,
+        contours=Contours("lesion", 0.3),
+    )
+    found = read_rtstruct(tmp_path / "out" / "rtstruct.dcm", GRID)
+    for value, name in ((1, "GTVp"), (2, "GTVn")):
+        masks = [mask for roi, mask in found.masks.items() if roi.startswith(name)]
+        assert all(components(mask)[1] == 1 for mask in masks)
+        np.testing.assert_array_equal(np.any(masks, axis=0), prediction.labels == value)

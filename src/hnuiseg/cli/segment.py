@@ -47,6 +47,21 @@ if TYPE_CHECKING:
     metavar="A,B",
     help="Which of nifti, rtstruct, seg, report, seg-fractional, parametric-map; default: first 4.",
 )
+@click.option(
+    "--rois",
+    type=click.Choice(["class", "lesion"]),
+    default="class",
+    show_default=True,
+    help="Regions of the RTSTRUCT: GTVp and GTVn, or one for each lesion (GTVn1, GTVn2, …).",
+)
+@click.option(
+    "--smooth-mm",
+    type=click.FloatRange(0.0),
+    default=0.0,
+    show_default=True,
+    help="How far contours of the RTSTRUCT may leave the voxel faces; read back, the mask is the "
+    "same.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
     "--precision",
@@ -67,6 +82,8 @@ def segment(  # noqa: PLR0913 - one argument an option
     no_uncertainty: bool,
     variance: bool,
     formats: str | None,
+    rois: Any,
+    smooth_mm: float,
     device: str,
     precision: str,
     strict: bool,
@@ -82,8 +99,8 @@ def segment(  # noqa: PLR0913 - one argument an option
     chosen: Any = precision
     with progress() as shown:
         shown(None, "Loading")
-        from hnuiseg.export import DEFAULT_FORMATS, check_formats, check_output, export
-        from hnuiseg.inference import PredictOptions, predict
+        from hnuiseg.export import DEFAULT_FORMATS, Contours, check_formats, check_output, export
+        from hnuiseg.inference import PredictOptions, check_device, predict
         from hnuiseg.models import load_model
         from hnuiseg.study import searched
 
@@ -92,6 +109,7 @@ def segment(  # noqa: PLR0913 - one argument an option
         # what must fail fails before an hour of computing
         check_output(out, [*source.paths, Path(model)])
         loaded = load_model(model)
+        check_device(device)
         options = PredictOptions(samples, seed, not no_uncertainty, variance, device, chosen)
 
         case = _read(source, shown)
@@ -105,6 +123,7 @@ def segment(  # noqa: PLR0913 - one argument an option
             formats=wanted,
             started=started,
             created=datetime.now(UTC),
+            contours=Contours(rois, smooth_mm),
             progress=shown.within("Writing the outputs"),
         )
     if as_json:

@@ -1,13 +1,14 @@
 """All outputs of a prediction, in one transaction."""
 
 from hnuiseg.export.measure import Lesion, PetFigures, Total, measure, totals
-from hnuiseg.export.outputs import DEFAULT_FORMATS, FORMATS, check_formats, export
+from hnuiseg.export.outputs import DEFAULT_FORMATS, FORMATS, Contours, check_formats, export
 from hnuiseg.export.result import NotWritten, Result, Voting
 from hnuiseg.export.transaction import check_output, output_directory
 
 __all__ = [
     "DEFAULT_FORMATS",
     "FORMATS",
+    "Contours",
     "Lesion",
     "NotWritten",
     "PetFigures",

@@ -16,10 +16,12 @@ from hnuiseg.dicom import (
     ENTROPY,
     DicomReference,
     Made,
+    Rois,
     Structure,
     binary_seg,
     dicom_bytes,
     fractional_seg,
+    label_structures,
     parametric_map,
     rtstruct,
     rtstruct_bytes,
@@ -42,6 +44,14 @@ _LEAST_FRACTION = 1 / 510  # half a step of a FRACTIONAL segmentation
 _PREPARING, _MEASURED = 0.2, 0.3  # shares of the time, about
 
 
+@dataclass(frozen=True, slots=True)
+class Contours:
+    """How an RTSTRUCT is drawn: see `label_structures` and `rtstruct`."""
+
+    rois: Rois = "class"
+    smoothing_mm: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
     """What every format may draw from."""
@@ -52,6 +62,7 @@ class Material:
     created: datetime
     uid_entropy: str
     software: str
+    contours: Contours
 
     @property
     def made(self) -> Made:
@@ -102,11 +113,13 @@ def nifti_files(material: Material) -> Iterator[Planned | Withheld]:
 
 
 def rtstruct_file(material: Material) -> Iterator[Planned | Withheld]:
-    """Contours on the original slices; one structure for each class that was found."""
+    """Contours on the original slices; a region for each class, or each lesion, that was found."""
+    wanted, labels = material.contours, material.prediction.labels
+    colours = {value: (name, COLOURS[name]) for value, name in enumerate(CLASSES[1:], start=1)}
 
     def contours(reference: DicomReference) -> bytes:
         dataset = rtstruct(
-            _structures(material.prediction),
+            label_structures(labels, colours, wanted.rois),
             material.prediction.grid,
             reference,
             label="hnuiseg",
@@ -114,6 +127,7 @@ def rtstruct_file(material: Material) -> Iterator[Planned | Withheld]:
             created=material.created,
             uid_entropy=material.uid_entropy,
             software=material.software,
+            smoothing_mm=wanted.smoothing_mm,
         )
         return rtstruct_bytes(dataset)
 
@@ -193,7 +207,7 @@ def check_formats(formats: Sequence[str]) -> None:
         )
 
 
-def export(
+def export(  # noqa: PLR0913 - one argument a choice of the user
     case: Case,
     prediction: Prediction,
     card: Card,
@@ -203,14 +217,16 @@ def export(
     started: datetime,
     created: datetime,
     uid_entropy: str = "",
+    contours: Contours | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Write the formats and result.json into `out`, all or nothing, and say what was written.
 
     `started` is when reading began and `created` the time written into the outputs; both with
-    zone, or both local. The same arguments give the same bytes. `progress` is called with how
-    far the work is (0 to 1) and what is next. Raises WrongCall for an
-    unknown format and OutputFailed where `out` can't be written; then it is as it was.
+    zone, or both local. `contours` is of the RTSTRUCT alone. The same arguments give the same
+    bytes. `progress` is called with how far the work is (0 to 1) and what is next. Raises
+    WrongCall for an unknown format and OutputFailed where `out` can't be written; then it is as
+    it was.
     """
     check_formats(formats)
     if not prediction.grid.same_place(case.ct.grid):
@@ -220,7 +236,8 @@ def export(
             "report this as a fault of hnuiseg",
         )
     with output_directory(out) as folder:
-        material = Material(case, prediction, card, created, uid_entropy, _software())
+        drawn = contours or Contours()
+        material = Material(case, prediction, card, created, uid_entropy, _software(), drawn)
         tell = progress or (lambda fraction, what: None)
         wanted = tuple(dict.fromkeys(formats))
         files: list[Planned | Withheld] = []

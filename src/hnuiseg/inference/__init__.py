@@ -10,7 +10,7 @@ from hnuiseg.inference.members import (
     Rotation,
     draw_members,
 )
-from hnuiseg.inference.predict import PredictOptions, network_for, predict
+from hnuiseg.inference.predict import PredictOptions, check_device, network_for, predict
 from hnuiseg.inference.prediction import CLASSES, Prediction
 from hnuiseg.inference.uncertainty import LEAST_VOTES, Accumulator, entropy, mutual_information
 from hnuiseg.inference.windows import gaussian_weight, predict_windows, window_starts
@@ -28,6 +28,7 @@ __all__ = [
     "PredictOptions",
     "Prediction",
     "Rotation",
+    "check_device",
     "draw_members",
     "entropy",
     "gaussian_weight",

@@ -87,7 +87,7 @@ def predict(
     brought to the CT's grid linearly, and everything else follows from them there; votes are
     the nearest voxel's. Beyond the outermost working voxels their values hold.
     """
-    device = _device(options.device)
+    device = check_device(options.device)
     with _own_errors(device), _exact(device):
         network = network_for(model, device)
         inputs = network_inputs(case, model.settings)
@@ -333,7 +333,8 @@ def _settings(
     return settings
 
 
-def _device(name: str) -> torch.device:
+def check_device(name: str) -> torch.device:
+    """What `device` in `PredictOptions` stands for here: WrongCall for one that isn't there."""
     if name not in ("cpu", "cuda", "auto"):
         raise WrongCall(f"device {name!r}", "cpu, cuda or auto", "name one of these")
     there = torch.cuda.is_available()
