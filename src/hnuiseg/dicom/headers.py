@@ -51,7 +51,10 @@ def _kept() -> list[BaseTag]:
 
 _TAGS = _kept()
 
-Known = dict[Hashable, DataElement]
+_CHARSET = Tag("SpecificCharacterSet")
+
+Element = DataElement | RawDataElement
+Known = dict[Hashable, Element]
 
 
 def read_header(file: BinaryIO, *, bare: bool) -> tuple[pydicom.Dataset, int | None]:
@@ -65,28 +68,37 @@ def read_header(file: BinaryIO, *, bare: bool) -> tuple[pydicom.Dataset, int | N
     return header, None if deflated else file.tell()
 
 
-def convert(header: pydicom.Dataset, known: Known, charset: Hashable = None) -> None:
-    """Turn every element's bytes into a value now, so that no later access warns.
+def converted(header: pydicom.Dataset, known: Known, charset: Hashable = None) -> pydicom.Dataset:
+    """The header with every element's bytes turned into a value, so that no later access warns.
 
     What has the same bytes in many headers becomes one value that they share. What can't
     be converted stays as bytes, and is refused where it is needed.
     """
-    own = header.get_item(0x00080005)  # items of a sequence inherit it
+    elements = dict(header.items())
+    own = elements.get(_CHARSET)  # items of a sequence inherit it
     charset = charset if own is None else str(own.value)
-    for tag in list(header.keys()):
-        raw = header.get_item(tag)
-        key = None
-        if isinstance(raw, RawDataElement) and not tag.is_private:
-            key = (int(tag), raw.VR, raw.value, raw.is_implicit_VR, raw.is_little_endian, charset)
-            if key in known:
-                header[tag] = known[key]
-                continue
-        try:
-            element = header[tag]
-        except UNREADABLE:
+    for tag, raw in elements.items():
+        if not isinstance(raw, RawDataElement) or tag.is_private:
+            elements[tag] = _converted(header, tag, raw, known, charset)
             continue
-        if element.VR == "SQ":
-            for item in element.value:
-                convert(item, known, charset)
-        elif key is not None:
-            known[key] = element
+        key = (int(tag), raw.VR, raw.value, raw.is_implicit_VR, raw.is_little_endian, charset)
+        if key not in known:
+            known[key] = _converted(header, tag, raw, known, charset)
+        elements[tag] = known[key]
+    made = pydicom.Dataset(elements)
+    if hasattr(header, "file_meta"):
+        made.file_meta = header.file_meta
+    return made
+
+
+def _converted(
+    header: pydicom.Dataset, tag: BaseTag, raw: Element, known: Known, charset: Hashable
+) -> Element:
+    try:
+        element = header[tag]
+    except UNREADABLE:
+        return raw
+    if element.VR != "SQ":
+        return element
+    items = [converted(item, known, charset) for item in element.value]
+    return DataElement(tag, "SQ", pydicom.Sequence(items))

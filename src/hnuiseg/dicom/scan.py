@@ -29,7 +29,7 @@ from pydicom.uid import (
 
 from hnuiseg.dicom.attributes import UNREADABLE, named, text, words
 from hnuiseg.dicom.enhanced import frames, why_not_read
-from hnuiseg.dicom.headers import Known, convert, read_header
+from hnuiseg.dicom.headers import Known, converted, read_header
 from hnuiseg.errors import InputRefused
 
 _SINGLE_FRAME = {CTImageStorage, PositronEmissionTomographyImageStorage, MRImageStorage}
@@ -276,8 +276,8 @@ def _parsed(
             header, offset = read_header(file, bare=bare)
             if text(header.file_meta, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
                 return None
-            convert(header.file_meta, known)
-            convert(header, known)
+            text(header.file_meta, "TransferSyntaxUID")
+            header = converted(header, known)
             absent = [k for k in _IDENTIFYING if not text(header, k)]
     except InputRefused as refusal:
         return f"damaged header: {refusal.came}"

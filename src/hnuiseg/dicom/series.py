@@ -23,6 +23,7 @@ from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Grid
 
 _UNCOMPRESSED = {ExplicitVRLittleEndian, ImplicitVRLittleEndian}
+_EXACT = 2**23  # whole numbers below it, and 16 bits more, are exact in float32
 _COPY = "copy or export the series again"
 
 # Decoders log tracebacks of what is refused here in one line; without any handler Python
@@ -58,15 +59,7 @@ def read_series(
     exact = np.empty(array.shape[1:])
     names = series.names
     for done, (index, stored) in enumerate(_planes(series, geometry.order)):
-        _rescale(stored, series.headers[index], names[index], exact)
-        with np.errstate(over="ignore"):
-            array[done] = exact
-        if not np.isfinite(array[done]).all():
-            raise InputRefused(
-                f"{names[index]} has values that are not finite after rescale",
-                "finite numbers",
-                "export the series again",
-            )
+        _rescale(stored, series.headers[index], names[index], array[done], exact)
         if progress is not None:
             progress(done + 1, len(geometry.order))
     headers = tuple(series.headers[i] for i in geometry.order)
@@ -102,8 +95,9 @@ def _rescale(
     header: pydicom.Dataset,
     name: str,
     out: Float[np.ndarray, "y x"],
+    exact: Float[np.ndarray, "y x"],
 ) -> None:
-    """Values after rescale, in float64, into an array that serves every slice."""
+    """Values after rescale into `out`, by way of `exact` (float64), which serves every slice."""
     slope, intercept = _slope_intercept(header, name)
     if stored.shape != out.shape:
         raise InputRefused(
@@ -111,9 +105,20 @@ def _rescale(
             f"one grey value a pixel, {out.shape[0]} × {out.shape[1]}",
             "export the series again",
         )
+    whole = intercept.is_integer() and abs(intercept) < _EXACT
+    if slope == 1 and whole and stored.dtype in (np.int16, np.uint16):
+        np.add(stored, np.float32(intercept), out=out, dtype=np.float32, casting="unsafe")
+        return
     with np.errstate(over="ignore", invalid="ignore"):
-        np.multiply(stored, slope, out=out)
-        out += intercept
+        np.multiply(stored, slope, out=exact)
+        exact += intercept
+        out[:] = exact
+    if not np.isfinite(out).all():
+        raise InputRefused(
+            f"{name} has values that are not finite after rescale",
+            "finite numbers",
+            "export the series again",
+        )
 
 
 def _slope_intercept(header: pydicom.Dataset, name: str) -> tuple[float, float]:
