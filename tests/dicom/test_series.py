@@ -9,7 +9,14 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import FileDataset
-from pydicom.uid import UID, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    UID,
+    JPEG2000Lossless,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from hnuiseg.dicom import read_series, scan_folder
 from hnuiseg.errors import InputRefused
@@ -78,17 +85,28 @@ def test_compressed_pixels_are_the_same_values(syntax: UID, tmp_path: Path) -> N
     np.testing.assert_array_equal(read(slices, tmp_path), expected)
 
 
-def test_lossless_jpeg_is_the_same_values(tmp_path: Path) -> None:
-    """What hospitals send most among compressed images; made by dcmtk."""
+@pytest.mark.parametrize(
+    ("encoder", "syntax"),
+    [
+        (("dcmcjpeg", "+e1"), JPEGLosslessSV1),  # what hospitals send most
+        (("dcmcjpeg", "+el"), JPEGLossless),
+        (("dcmcjpls", "+el"), JPEGLSLossless),
+        (("dcmcrle",), RLELossless),
+    ],
+)
+def test_what_dcmtk_compresses_is_the_same_values(
+    encoder: tuple[str, ...], syntax: UID, tmp_path: Path
+) -> None:
+    """Signed values, as CT has them."""
     slices = tiny_headers(plane=_PLANE, change=setting("PatientID", "A", of=range(5)))
     expected = values_of(slices)
     save(slices, tmp_path / "plain")
     (tmp_path / "jpeg").mkdir()
     for path in (tmp_path / "plain").iterdir():
         out = tmp_path / "jpeg" / path.name
-        subprocess.run([program("dcmcjpeg"), "+e1", str(path), str(out)], check=True)
+        subprocess.run([program(encoder[0]), *encoder[1:], str(path), str(out)], check=True)
     (series,) = scan_folder(tmp_path / "jpeg").series
-    assert series.headers[0].file_meta.TransferSyntaxUID == JPEGLosslessSV1
+    assert series.headers[0].file_meta.TransferSyntaxUID == syntax
     np.testing.assert_array_equal(read_series(series).array, expected)
 
 
