@@ -10,7 +10,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from hnuiseg.export.colours import COLOURS
-from hnuiseg.export.report.figures import DPI, SUV_SHOWN, VIEWS, Figure, View, draw_letters, png
+from hnuiseg.export.report.figures import (
+    DPI,
+    SUV_SHOWN,
+    SUV_TICKS,
+    VIEWS,
+    Figure,
+    View,
+    colour_scale,
+    draw_letters,
+    png,
+)
 from hnuiseg.export.result import Result
 from hnuiseg.export.uptake import searched_grid
 from hnuiseg.inference import CLASSES, Prediction
@@ -155,22 +165,13 @@ def _letter(axes: Any, letter: str, place: Float[np.ndarray, "2"]) -> None:
 
 
 def _legend(canvas: Any, high: float) -> None:
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
     for k, name in enumerate(CLASSES[1:]):
         colour = tuple(0.75 * c / 255 for c in COLOURS[name])  # darker: it stands on white
         canvas.text(
             0.08 + 0.14 * k, 0.42 / high, f"— {name}", color=colour, fontsize=11, va="center"
         )
-    axes = canvas.add_axes((0.5, 0.38 / high, 0.42, 0.11 / high))
-    bar = canvas.colorbar(
-        ScalarMappable(Normalize(0.0, SUV_SHOWN), "gray_r"), cax=axes, orientation="horizontal",
-        extend="max",
-    )  # fmt: skip
-    bar.set_label("SUVbw (g/ml)", fontsize=9, labelpad=1)
-    bar.set_ticks([0, 5, 10])
-    axes.tick_params(labelsize=9, length=2, pad=1)
+    place = (0.5, 0.38 / high, 0.42, 0.11 / high)
+    colour_scale(canvas, place, "gray_r", "SUVbw (g/ml)", SUV_TICKS, "black")
 
 
 def _caption(outside: tuple[Any, ...], cut: bool) -> str:
