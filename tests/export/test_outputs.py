@@ -163,7 +163,7 @@ def test_an_rtstruct_that_is_refused_becomes_a_warning(tmp_path: Path) -> None:
     moved = tuple((x + 5.0, y, z) for x, y, z in case.dicom.image_positions_mm)
     case = replace(case, dicom=replace(case.dicom, image_positions_mm=moved))
     _, described = run(tmp_path / "out", case, made_prediction(ball_labels()))
-    assert "rtstruct-refused" in [w["code"] for w in described["warnings"]]
+    assert "object-refused" in [w["code"] for w in described["warnings"]]
     assert "rtstruct.dcm" in described["not_written"]
     assert not (tmp_path / "out" / "rtstruct.dcm").exists()
 
@@ -172,7 +172,7 @@ def test_a_ct_without_frame_of_reference_gets_no_rtstruct_and_a_warning(tmp_path
     grid = replace(GRID, frame_of_reference="")
     case, prediction = with_dicom(made_case(grid)), made_prediction(ball_labels(grid), grid)
     _, described = run(tmp_path / "out", case, prediction)
-    assert "rtstruct-refused" in [w["code"] for w in described["warnings"]]
+    assert "object-refused" in [w["code"] for w in described["warnings"]]
     assert "(0020,0052)" in described["not_written"]["rtstruct.dcm"]
 
 

@@ -312,9 +312,8 @@ def _dicom(
     try:
         written = content(reference)
     except (InputRefused, OutputFailed) as error:  # e.g. no frame of reference
-        code = f"{what.lower().replace(' ', '-')}-refused"
         text = f"No {what} was written: {error.came}."
-        return Withheld(name, str(error), Notice(code, text))
+        return Withheld(name, str(error), Notice("object-refused", text))
     return Planned(name, lambda path, _result: atomic_write(path, written))
 
 
