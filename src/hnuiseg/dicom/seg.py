@@ -103,7 +103,7 @@ def fractional_seg(
         for number, name in enumerate(names, start=1)
     ]
     # highdicom multiplies by the levels and rounds: dividing before gives back the same numbers
-    exact = np.stack([stored[name][planes] for name in names], axis=-1) / np.float64(_LEVELS)
+    exact = np.stack([stored[name][planes] for name in names], axis=-1) / np.float32(_LEVELS)
     arguments: dict[str, Any] = {
         **common_arguments(base, made, _FRACTIONAL_SERIES, "TUMOUR"),
         **frames(grid, reference, planes),

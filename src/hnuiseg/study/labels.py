@@ -52,9 +52,9 @@ def read_labels(path: Path, *, ct: Path | None = None, roi_names: Path | None = 
 
     Contours have no grid: an RTSTRUCT lies on the slices of `ct`, a folder with the series it
     was drawn on (or its image as NIfTI, NRRD or MHA). Which regions and segments are GTVp
-    and GTVn is decided by their names (`roi_names`: a pattern file), where these don't say
-    by a segment's property type; everything else is left out and said. A voxel in both is
-    GTVp, and said.
+    and GTVn is decided by their names, where these don't say by a segment's property type; a
+    pattern file (`roi_names`) has the whole say. Everything else is left out and said. A voxel in
+    both is GTVp, and said.
 
     Raises InputRefused for what can't be read right, for drawings without a GTVp or GTVn, for
     a FRACTIONAL segmentation, and for frames of reference that differ; WrongCall for an
@@ -65,7 +65,7 @@ def read_labels(path: Path, *, ct: Path | None = None, roi_names: Path | None = 
     kind, dataset = read_drawing(path)
     rules = roi_name_rules(roi_names)
     if kind == "SEG":
-        return _from_seg(dataset, path.name, rules)
+        return _from_seg(dataset, path.name, rules, types_count=roi_names is None)
     if ct is None:
         raise WrongCall(
             f"{path.name} holds contours, which have no voxels of their own",
@@ -142,7 +142,9 @@ def refuse_two_frames(a: Grid, b: Grid) -> None:
         )
 
 
-def _from_seg(dataset: pydicom.Dataset, name: str, rules: tuple[NameRule, ...]) -> LabelMap:
+def _from_seg(
+    dataset: pydicom.Dataset, name: str, rules: tuple[NameRule, ...], *, types_count: bool
+) -> LabelMap:
     seg = read_seg(dataset)
     if seg.kind == "FRACTIONAL":
         raise InputRefused(
@@ -154,7 +156,7 @@ def _from_seg(dataset: pydicom.Dataset, name: str, rules: tuple[NameRule, ...]) 
     by_type, drawn = [], []
     for segment in seg.segments:
         region = names.region(segment.label)
-        if region is None and segment.label in names.unmatched:
+        if types_count and segment.label in names.unmatched:
             region = tumour_of_code(segment.kind)
             if region is not None:
                 by_type.append(segment.label)
