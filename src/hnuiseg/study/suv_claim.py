@@ -21,7 +21,6 @@ from hnuiseg.volume import Volume
 
 _CLAIMS = ("SUV", "GML", "CM2ML")  # units of SuvFactor where no activity is converted
 _TISSUE_HU = -300.0
-_LOOK_MM = 4.0
 _BODY_USUAL = (0.1, 3.0)
 _BODY_POSSIBLE = (0.01, 20.0)
 _TOP_USUAL = 100.0  # a full bladder reaches it
@@ -75,12 +74,12 @@ def pet_figures(
 
     `on_ct` is the PET on the CT's grid and `coverage` the CT voxels that it reaches.
     """
-    look = tuple(slice(None, None, max(1, math.floor(_LOOK_MM / s))) for s in ct.grid.spacing)
-    tissue = coverage[look] & (ct.array[look] > _TISSUE_HU)
+    # every voxel: a sample of them would be another one in another storage order (law 1)
+    tissue = coverage & (ct.array > _TISSUE_HU)
     return PetFigures(
         float(native.array.max()),
         float(np.percentile(native.array, 99.9)),
-        float(np.median(on_ct.array[look][tissue])) if tissue.any() else math.nan,
+        float(np.median(on_ct.array[tissue])) if tissue.any() else math.nan,
     )
 
 
