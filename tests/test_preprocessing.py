@@ -42,8 +42,8 @@ def test_ct_schemes_clip_then_scale(scheme: str, expected: list[float]) -> None:
 @pytest.mark.parametrize(
     ("scheme", "expected"),
     [
-        ("suv_raw", [-0.05, 0.0, 0.25, 5.0, 40.0]),
-        ("suv_0_50", [0.0, 0.0, 0.25, 5.0, 5.0]),
+        ("suv_raw", [-0.5 / 3, 0.0, 2.5 / 3, 50.0 / 3, 400.0 / 3]),
+        ("suv_0_50", [0.0, 0.0, 2.5 / 3, 50.0 / 3, 50.0 / 3]),
         ("bq", [-0.2, 0.0, 1.0, 20.0, 160.0]),
     ],
 )

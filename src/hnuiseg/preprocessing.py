@@ -13,9 +13,9 @@ but not the scaling; the constants are our choice. With each CT scheme air (-100
 | PET scheme    | clipped to    | scaled                        | in the paper         |
 |---------------|---------------|-------------------------------|----------------------|
 | `bq`          | -             | Bq/ml / 10,000                | Table 4, PET-Bq (raw)|
-| `suv_raw`     | -             | SUVbw / 10                    | Table 4              |
+| `suv_raw`     | -             | SUVbw / 3                     | Table 4              |
 | `zscore`      | -             | (SUVbw - mean) / sd of scan   | Table 4              |
-| `suv_0_50`    | [0, 50] g/ml  | SUVbw / 10                    | Table 4; its choice  |
+| `suv_0_50`    | [0, 50] g/ml  | SUVbw / 3                     | Table 4; its choice  |
 """
 
 from dataclasses import dataclass
@@ -47,9 +47,9 @@ CT_SCHEMES: dict[str, Scheme] = {
 
 PET_SCHEMES: dict[str, Scheme | None] = {
     "bq": Scheme(None, 0.0, 10_000.0),
-    "suv_raw": Scheme(None, 0.0, 10.0),
+    "suv_raw": Scheme(None, 0.0, 3.0),
     "zscore": None,  # centre and scale are the scan's own
-    "suv_0_50": Scheme((0.0, 50.0), 0.0, 10.0),
+    "suv_0_50": Scheme((0.0, 50.0), 0.0, 3.0),
 }
 """PET schemes by name; values in SUVbw (g/ml), for `bq` in Bq/ml."""
 

@@ -32,11 +32,10 @@ def _sample(seed: int) -> Sample:
 
 
 def test_dice_loss_by_hand() -> None:
-    """Two voxels, classes 0 and 1, uniform answers of 1/3 each; equation 2 with constant 1."""
+    """Two voxels, classes 0 and 1, uniform answers of 1/3 each; class 2 is absent."""
     logits, labels = torch.zeros(1, 3, 1, 1, 2), torch.tensor([[[[0, 1]]]])
-    present = (2 * (1 / 3) + 1) / (1 + 2 / 9 + 1)  # classes 0 and 1
-    absent = 1 / (2 / 9 + 1)  # class 2
-    expected = 1 - (2 * present + absent) / 3
+    present = 1 - 2 * (1 / 3) / (1 + 2 / 9)  # classes 0 and 1
+    expected = 2 * present / 3
     assert soft_dice_loss(logits, labels).item() == pytest.approx(expected, rel=1e-6)
     total = segmentation_loss(logits, labels).item()
     assert total == pytest.approx(expected + np.log(3), rel=1e-6)

@@ -23,7 +23,7 @@ def train() -> None:
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of everything.")
 @click.option(
-    "--steps", type=click.IntRange(1), help="Patches to learn from; default: the recipe's."
+    "--steps", type=click.IntRange(1), help="Batches to learn from; default: the recipe's."
 )
 @click.option(
     "--patients",
@@ -52,7 +52,7 @@ def phantom(out: Path, seed: int, steps: int | None, patients: int) -> None:
             ) from error
         recipe = PhantomRecipe()
         if steps is not None:
-            recipe = replace(recipe, steps=steps)
+            recipe = replace(recipe, steps=steps, settling=min(recipe.settling, steps // 5))
         file = make_phantom_model(
             out,
             recipe,

@@ -159,6 +159,17 @@ class ResidualEncoderUNet(nn.Module):
         self.encoder = _Encoder(inputs, widths, blocks, dropout)
         self.decoder = _Decoder(widths, outputs, decoder_convs, dropout)
 
+    def start_at_background(self) -> None:
+        """First answers of nine to one for class 0, as nearly every voxel is background.
+
+        From equal odds, training on two cores spends its first hundred steps on that alone.
+        """
+        bias = self.decoder.seg_layers[-1].bias
+        assert isinstance(bias, nn.Parameter)
+        with torch.no_grad():
+            bias.zero_()
+            bias[0] = 3.0  # e³ = 20 to 1 against each other class: 0.91 of three
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits at full resolution."""
         features = self.decoder(self.encoder(images))[-1]

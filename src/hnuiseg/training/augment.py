@@ -27,7 +27,7 @@ def augmented(sample: Sample, generator: np.random.Generator) -> Sample:
     """
     images = sample.images.clone()
     noise = torch.Generator().manual_seed(int(generator.integers(2**62)))
-    for channel, deviation in ((0, 0.05), (1, 0.03)):
+    for channel, deviation in ((0, 0.05), (1, 0.05)):
         scale, shift = float(generator.uniform(0.9, 1.1)), float(generator.normal(0.0, 0.03))
         strength = deviation * float(generator.random())
         grain = strength * torch.randn(images[channel].shape, generator=noise)

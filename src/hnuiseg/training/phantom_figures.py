@@ -46,6 +46,8 @@ def phantom_figures(
     The CT-only table uses the same patients with the PET left out, so the two are paired.
     """
     pairs: dict[bool, list[tuple[Volume, Volume]]] = {True: [], False: []}
+    if told is not None:
+        told(0, patients)
     for index in range(patients):
         made = phantom(seed, index, variant=Variant(pet=True))
         case = phantom_case(made)

@@ -17,24 +17,34 @@ from hnuiseg.inference.inputs import network_inputs
 from hnuiseg.models import COMPACT
 from hnuiseg.training.augment import augmented, without_pet
 from hnuiseg.training.loop import Batch
-from hnuiseg.training.sampling import Sample, draw_box
+from hnuiseg.training.sampling import Box, Sample, draw_box
 from hnuiseg.volume import Grid, Volume, resample, standing
+
+_AIR_SCALED = -0.9  # every CT scheme makes air -1
 
 
 @dataclass(frozen=True, slots=True)
 class PhantomRecipe:
-    """Everything that decides the outcome, but for the seed."""
+    """Everything that decides the outcome, but for the seed.
 
-    steps: int = 1000
+    Learning to find disease comes first, mostly from patches around it. The last steps,
+    `settling`, see the whole body as it is, and teach what is none.
+    """
+
+    steps: int = 1850
+    settling: int = 350  # of the steps
+    batch: int = 2
+    patch: tuple[int, int, int] = (32, 48, 48)  # z, y, x; voxels
     learning_rate: float = 2e-3
     warm_up: int = 50
     around_tumour: float = 0.75
-    ct_only: float = 0.4
+    around_tumour_settling: float = 0.3
+    ct_only: float = 0.35
     new_patient_every: int = 12  # steps
     patients_at_start: int = 8
     patients_kept: int = 64
 
-    def described(self) -> dict[str, float]:
+    def described(self) -> dict[str, object]:
         """For the record beside the weights."""
         return asdict(self)
 
@@ -62,7 +72,7 @@ def phantom_sample(seed: int, index: int) -> Sample:
 
 
 def phantom_batches(recipe: PhantomRecipe, seed: int, first: int) -> Generator[Batch]:
-    """Batches of one patch from step `first` on; a second process makes the patients.
+    """Batches from step `first` on; a second process makes the patients.
 
     Which patients are at hand at a step follows from the step alone, so a resumed run sees the
     same batches as one that was never stopped.
@@ -81,20 +91,35 @@ def phantom_batches(recipe: PhantomRecipe, seed: int, first: int) -> Generator[B
             generator = np.random.Generator(
                 np.random.Philox(np.random.SeedSequence([seed, 0x42415443, step]))
             )
-            chosen = int(generator.integers(oldest, newest))
             for index in [k for k in waiting if k < newest]:
                 ready[index] = waiting.pop(index).get()
             for index in [k for k in ready if k < oldest]:
                 del ready[index]
-            yield _batch(ready[chosen], recipe, generator)
+            settling = step >= recipe.steps - recipe.settling
+            patches = [
+                _patch(ready[int(generator.integers(oldest, newest))], recipe, settling, generator)
+                for _ in range(recipe.batch)
+            ]
+            images = torch.stack([patch.images for patch in patches])
+            yield images, torch.stack([patch.labels for patch in patches]).long()
             step += 1
 
 
-def _batch(patient: Sample, recipe: PhantomRecipe, generator: np.random.Generator) -> Batch:
-    labels = patient.labels.numpy()
-    box = draw_box(labels, COMPACT.window, recipe.around_tumour, generator)
-    patch = patient.cut(box)
+def _patch(
+    patient: Sample, recipe: PhantomRecipe, settling: bool, generator: np.random.Generator
+) -> Sample:
+    around = recipe.around_tumour
+    if settling:
+        patient, around = patient.cut(_body(patient)), recipe.around_tumour_settling
+    patch = patient.cut(draw_box(patient.labels.numpy(), recipe.patch, around, generator))
     if generator.random() < recipe.ct_only:
         patch = without_pet(patch)
-    patch = augmented(patch, generator)
-    return patch.images[None].contiguous(), patch.labels[None].long()
+    return augmented(patch, generator)
+
+
+def _body(patient: Sample) -> Box:
+    """The box of all that is no air: prediction looks nowhere else."""
+    tissue = patient.images[0].numpy() > _AIR_SCALED
+    spans = [np.flatnonzero(tissue.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    z, y, x = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+    return z, y, x

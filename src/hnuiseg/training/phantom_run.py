@@ -12,7 +12,7 @@ from jaxtyping import Shaped
 from hnuiseg.errors import OutputFailed
 from hnuiseg.files import atomic_write
 from hnuiseg.models import COMPACT, Card, ModelFile, model_bytes
-from hnuiseg.networks import build
+from hnuiseg.networks import ResidualEncoderUNet, build
 from hnuiseg.training.loop import Schedule, Told, train
 from hnuiseg.training.phantom_figures import FRESH_SEED, phantom_figures
 from hnuiseg.training.phantom_recipe import PhantomRecipe, phantom_batches
@@ -67,7 +67,11 @@ def train_on_phantoms(
     """The trained weights by name; the run's checkpoint and losses are kept in `folder`."""
     torch.manual_seed(seed)  # first weights and dropout: torch draws both from its own state
     network = build(COMPACT.network, COMPACT.network_settings)
-    schedule = Schedule(recipe.steps, recipe.warm_up, recipe.learning_rate)
+    assert isinstance(network, ResidualEncoderUNet)
+    network.start_at_background()
+    schedule = Schedule(
+        recipe.steps, recipe.warm_up, recipe.learning_rate, settling=recipe.settling
+    )
     train(network, lambda first: phantom_batches(recipe, seed, first), schedule, folder, told)
     return {name: value.numpy() for name, value in network.state_dict().items()}
 
