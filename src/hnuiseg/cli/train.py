@@ -33,7 +33,7 @@ def train() -> None:
     help="Fresh phantoms to measure on at the end.",
 )
 def phantom(out: Path, seed: int, steps: int | None, patients: int) -> None:
-    """Train the compact first model on phantoms: under an hour on two cores.
+    """Train the compact first model on phantoms: about an hour on two cores.
 
     Prints the model file, which `hnuiseg segment --model` takes."""
     with progress() as shown:

@@ -15,7 +15,7 @@ def _full(**settings: Any) -> nn.Module:
 
 
 def _compact(**settings: Any) -> nn.Module:
-    """Small enough to train in under an hour and to run in minutes on two cores."""
+    """Small enough to train in about an hour and to run in minutes on two cores."""
     return ResidualEncoderUNet(widths=(16, 32, 64, 128), blocks=(1, 2, 2, 2), **settings)
 
 
