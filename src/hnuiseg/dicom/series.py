@@ -22,6 +22,7 @@ from hnuiseg.dicom.scan import PixelPlace, SeriesHeaders
 from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Grid
 
+_SH_LENGTH = 16  # characters: DICOM PS3.5, 6.2
 _UNCOMPRESSED = {ExplicitVRLittleEndian, ImplicitVRLittleEndian}
 _EXACT = 2**23  # whole numbers below it, and 16 bits more, are exact in float32
 _COPY = "copy or export the series again"
@@ -258,7 +259,7 @@ def _reference(headers: tuple[pydicom.Dataset, ...]) -> DicomReference:
         study_instance_uid=text(first, "StudyInstanceUID"),
         study_date=text(first, "StudyDate"),
         study_time=text(first, "StudyTime"),
-        study_id=text(first, "StudyID"),
+        study_id=_short(text(first, "StudyID")),
         accession_number=text(first, "AccessionNumber"),
         referring_physician=text(first, "ReferringPhysicianName"),
     )
@@ -275,3 +276,8 @@ def _reference(headers: tuple[pydicom.Dataset, ...]) -> DicomReference:
         frame_of_reference=text(first, "FrameOfReferenceUID"),
         position_reference_indicator=text(first, "PositionReferenceIndicator"),
     )
+
+
+def _short(label: str) -> str:
+    """A short string (SH) as it may be written again; an invalid one is left empty, not cut."""
+    return label if len(label) <= _SH_LENGTH else ""
