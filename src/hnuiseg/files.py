@@ -20,6 +20,7 @@ from hnuiseg.volume import Grid, Unit, Volume
 _NIFTI = (".nii", ".nii.gz")
 _NRRD = (".nrrd", ".nhdr")
 _META = (".mha", ".mhd")
+IMAGE_ENDINGS = (*_NIFTI, *_NRRD, *_META)
 _ALLOWED = "a .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd file"
 _SCANNER = 1  # NIfTI code of "scanner anatomical coordinates"
 _SHEAR = 1e-3  # cosine between two axes, float32 headers give 1e-7

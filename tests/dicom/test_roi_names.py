@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from hnuiseg.dicom.roi_names import map_roi_names, merge_regions, roi_name_rules
+from hnuiseg.dicom.roi_names import map_roi_names, roi_name_rules
 from hnuiseg.errors import InputRefused
 
 RULES = roi_name_rules()
@@ -92,12 +91,3 @@ def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path, text: str) -> No
         roi_name_rules(file)
     with pytest.raises(InputRefused, match=r"missing\.toml"):
         roi_name_rules(tmp_path / "missing.toml")
-
-
-def test_masks_of_one_region_are_united() -> None:
-    one = np.eye(8, dtype=bool).reshape(2, 4, 8)
-    two = np.roll(one, 1, axis=2)
-    masks = {"GTVn1": one, "GTVn2": two, "Parotid_L": ~one}
-    merged = merge_regions(masks, map_roi_names(masks, RULES))
-    assert list(merged) == ["GTVn"]
-    assert np.array_equal(merged["GTVn"], one | two)

@@ -163,7 +163,7 @@ def test_empty_structures_are_left_out() -> None:
     ("series", "grid", "said"),
     [
         (reference(GRID), replace(GRID, shape=(4, 6, 8)), r"masks of \(4, 6, 7\) on a grid"),
-        (reference(replace(GRID, shape=(3, 6, 7))), GRID, "with 3 slices"),
+        (reference(replace(GRID, shape=(3, 6, 7))), GRID, "a series of 3"),
         (reference(replace(GRID, frame_of_reference="1.9")), GRID, "another frame of reference"),
         (reference(replace(GRID, origin=(0.0, 0.0, 0.0))), GRID, "lie up to 1234.1 mm"),
     ],

@@ -12,6 +12,7 @@ from hnuiseg.errors import ModelMismatch, WrongCall
 from hnuiseg.inference import Noise, Prediction, PredictOptions, draw_members, network_for, predict
 from hnuiseg.models import ModelFile
 from hnuiseg.preprocessing import images_for_network
+from hnuiseg.study import searched
 from hnuiseg.study.case import Case
 from hnuiseg.volume import Grid
 from small_model import SmallNetwork, case_of, small_case, small_model, small_network_registered
@@ -303,3 +304,15 @@ def test_the_air_around_a_patient_is_background_and_said_to_be_unsampled() -> No
     assert (found.entropy[far] == 0).all()
     sampled = ~far
     assert (found.votes[sampled] >= 1).all()
+
+
+def test_only_the_field_of_a_case_is_looked_at() -> None:
+    whole = small_case()
+    z, y, x = whole.ct.grid.shape
+    case = dataclasses.replace(whole, field=(slice(z // 2, z), slice(0, y), slice(0, x)))
+    found, expected, everywhere = (
+        _predict(c, small_model(), uncertainty=False).probabilities
+        for c in (case, searched(case), whole)
+    )
+    np.testing.assert_array_equal(found, expected)
+    assert not np.array_equal(found, everywhere)

@@ -12,7 +12,7 @@ from hnuiseg.study import inspect_study, read_study, searched
 from hnuiseg.study.age import age_years
 from hnuiseg.study.agreement import agreement
 from hnuiseg.study.field import head_neck_field
-from hnuiseg.study.gates import agreement_notices, ct_notices, weight_notices
+from hnuiseg.study.gates import agreement_notices, ct_notices, field_notices, weight_notices
 from hnuiseg.study.metal import metal
 from hnuiseg.volume import Grid, Reorientation, Volume
 from made_case import made_case
@@ -92,6 +92,20 @@ def test_a_pet_beside_its_ct_is_said_with_the_distance(voxels: int, warned: bool
     assert codes == (["pet-ct-disagree"] if warned else [])
 
 
+def test_law_01_agreement_is_the_same_in_any_stored_order() -> None:
+    """On a grid so fine that only every few voxels are looked at."""
+    fine = replace(CT_GRID, spacing=(1.5, 1.3, 1.3))
+    ct, pet = Volume(neck().array, fine, "HU"), Volume(_pet(3).array, fine, "g/ml")
+    covered = np.indices(fine.shape)[1] < 40
+    expected = agreement(ct, pet, covered)
+    assert expected is not None
+    for axes, flips in (((1, 2, 0), (False, True, True)), ((0, 2, 1), (True, True, False))):
+        turn = Reorientation(axes, flips)
+        grid = turn.grid(fine)
+        ct_, pet_ = (Volume(turn.array(v.array), grid, v.unit) for v in (ct, pet))
+        assert agreement(ct_, pet_, turn.array(covered)) == expected
+
+
 def test_another_body_disagrees_and_a_pet_without_air_is_not_judged() -> None:
     everywhere = np.ones(CT_GRID.shape, dtype=bool)
     _, y, x = np.indices(CT_GRID.shape)
@@ -125,10 +139,12 @@ def test_head_and_neck_are_found_in_a_whole_body() -> None:
     assert field[0].stop == 200
     assert field[0].start == 150 - 150 / 5
     assert field[1:] == (slice(0, 48), slice(0, 48))
-    codes = [n.code for n in ct_notices(_whole_body())]
-    assert "whole-body" in codes
-    assert "not-head-neck" not in codes
+    (notice,) = field_notices(_whole_body(), field)
+    assert notice.code == "whole-body"
+    assert "The CT is 1000 mm long; only the 400 mm around head and neck" in notice.text
+    assert "not-head-neck" not in [n.code for n in ct_notices(_whole_body())]
     assert head_neck_field(neck()) is None
+    assert field_notices(neck(), None) == ()
 
 
 def test_law_01_the_field_is_the_same_place_in_any_stored_order() -> None:

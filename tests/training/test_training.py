@@ -129,6 +129,14 @@ def test_a_stopped_run_ends_with_the_same_weights(tmp_path: Path) -> None:
     assert len(lines) == 6
 
 
+def test_settling_is_a_cycle_of_its_own_from_half_the_rate() -> None:
+    whole = Schedule(steps=100, warm_up=10, learning_rate=1.0, settling=40)
+    first = Schedule(steps=60, warm_up=10, learning_rate=1.0)
+    last = Schedule(steps=40, warm_up=10, learning_rate=0.5)
+    rates = [whole.rate(k) for k in range(100)]
+    assert rates == [first.rate(k) for k in range(60)] + [last.rate(k) for k in range(40)]
+
+
 def test_schedule_warms_up_and_ends_near_zero() -> None:
     schedule = Schedule(steps=100, warm_up=10, learning_rate=1.0)
     rates = [schedule.rate(k) for k in range(100)]

@@ -102,7 +102,6 @@ def segment(  # noqa: PLR0913 - one argument an option
         from hnuiseg.export import DEFAULT_FORMATS, Contours, check_formats, check_output, export
         from hnuiseg.inference import PredictOptions, check_device, predict
         from hnuiseg.models import load_model
-        from hnuiseg.study import searched
 
         wanted = DEFAULT_FORMATS if formats is None else _names(formats)
         check_formats(wanted)
@@ -113,7 +112,7 @@ def segment(  # noqa: PLR0913 - one argument an option
         options = PredictOptions(samples, seed, not no_uncertainty, variance, device, chosen)
 
         case = _read(source, shown)
-        prediction = predict(searched(case), loaded, options, shown.within("Segmenting"))
+        prediction = predict(case, loaded, options, shown.within("Segmenting"))
         shown(None, "Writing the outputs")
         result = export(
             case,

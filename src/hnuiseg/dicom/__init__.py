@@ -21,7 +21,6 @@ from hnuiseg.dicom.roi_names import (
     NameRule,
     RoiNames,
     map_roi_names,
-    merge_regions,
     roi_name_rules,
 )
 from hnuiseg.dicom.rtstruct import rtstruct, rtstruct_bytes
@@ -75,7 +74,6 @@ __all__ = [
     "fractional_seg",
     "label_structures",
     "map_roi_names",
-    "merge_regions",
     "one_join",
     "parametric_map",
     "plane_contours",

@@ -97,9 +97,7 @@ def _frames(dataset: Dataset) -> Iterator[str]:
 
 
 def _completeness(dataset: Dataset) -> Iterator[str]:
-    rois = {
-        r.get("ROINumber"): r.get("ROIName") for r in _items(dataset, "StructureSetROISequence")
-    }
+    rois = _roi_names(dataset)
     if not rois:
         yield "there is no region"
     drawn = [item.get("ReferencedROINumber") for item in _items(dataset, "ROIContourSequence")]
@@ -115,10 +113,7 @@ def _completeness(dataset: Dataset) -> Iterator[str]:
 
 
 def _contours(dataset: Dataset) -> Iterator[str]:
-    images = _images(dataset)
-    names = {
-        r.get("ROINumber"): r.get("ROIName") for r in _items(dataset, "StructureSetROISequence")
-    }
+    images, names = _images(dataset), _roi_names(dataset)
     for item in _items(dataset, "ROIContourSequence"):
         name = names.get(item.get("ReferencedROINumber"))
         for number, contour in enumerate(_items(item, "ContourSequence"), start=1):

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 import pydicom
 from pydicom.datadict import dictionary_description, tag_for_keyword
-from pydicom.errors import BytesLengthException
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.tag import Tag
 
 from hnuiseg.errors import InputRefused
 
-# What pydicom's conversion of a damaged element was seen to raise.
+# What pydicom was seen to raise on damaged elements, some of it only when a value is asked for,
+# and what it raises besides where a whole file is parsed.
 UNREADABLE = (
     BytesLengthException,
     ValueError,
     TypeError,
-    KeyError,
+    LookupError,
     AttributeError,
     ArithmeticError,
     NotImplementedError,
@@ -24,6 +25,7 @@ UNREADABLE = (
     EOFError,
     OSError,
 )
+UNREADABLE_FILE = (InvalidDicomError, RecursionError, *UNREADABLE)
 
 
 def named(keyword: str) -> str:

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 import pydicom
-from pydicom.errors import InvalidDicomError
 
-from hnuiseg.dicom.attributes import UNREADABLE, text
+from hnuiseg.dicom.attributes import UNREADABLE, UNREADABLE_FILE, text
 from hnuiseg.errors import InputRefused
 
 Drawing = Literal["RTSTRUCT", "SEG"]
@@ -23,7 +22,7 @@ def read_drawing(path: Path) -> tuple[Drawing, pydicom.Dataset]:
     try:
         dataset = pydicom.dcmread(path)
         sop_class = text(dataset, "SOPClassUID")
-    except (InvalidDicomError, *UNREADABLE) as fault:
+    except UNREADABLE_FILE as fault:
         raise InputRefused(
             f"{path.name} is neither DICOM nor of a known image format ({type(fault).__name__})",
             _ALLOWED,

@@ -1,6 +1,5 @@
 """RTSTRUCT to masks on the grid of the series that it was drawn on."""
 
-import struct
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from jaxtyping import Bool, Float
-from pydicom.errors import InvalidDicomError
 from pydicom.tag import Tag
 
+from hnuiseg.dicom.attributes import UNREADABLE_FILE
 from hnuiseg.dicom.contours import fill_contours
 from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Grid
@@ -23,19 +22,6 @@ _OFF_PLANE_MM = 0.2  # slices of a series may lie 0.1 mm off a regular grid; tex
 _ROOM_MM = 1e6  # no scanner's coordinates reach a kilometre
 _COMPARED = 256  # contours in one slice; a drawn slice has few
 _CONTOUR_DATA = Tag("ContourData")
-_UNREADABLE = (  # what pydicom raises for damaged files, some of it only when a value is asked for
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    InvalidDicomError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 _TIE = 1e-6  # index units: a line through voxel centres must not depend on rounding in mm
 
 
@@ -77,7 +63,7 @@ def read_rtstruct(
     try:
         dataset = pydicom.dcmread(source) if isinstance(source, Path) else source
         return _read(dataset, grid, wanted)
-    except _UNREADABLE as fault:
+    except UNREADABLE_FILE as fault:
         name = source.name if isinstance(source, Path) else "an RT Structure Set"
         raise InputRefused(
             f"{name} can't be read as DICOM ({type(fault).__name__})",

@@ -8,10 +8,9 @@ from typing import Literal
 import numpy as np
 import pydicom
 from jaxtyping import Float, Shaped
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import ImplicitVRLittleEndian
 
-from hnuiseg.dicom.attributes import UNREADABLE, number, numbers, text
+from hnuiseg.dicom.attributes import UNREADABLE_FILE, number, numbers, text
 from hnuiseg.dicom.tumour_codes import Code
 from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Grid
@@ -79,7 +78,7 @@ def read_seg(source: Path | pydicom.Dataset, wanted: Callable[[str], bool] = _ev
     try:
         dataset = pydicom.dcmread(source) if isinstance(source, Path) else source
         return _read(dataset, name, wanted)
-    except (InvalidDicomError, RuntimeError, RecursionError, *UNREADABLE) as fault:
+    except (RuntimeError, *UNREADABLE_FILE) as fault:
         raise InputRefused(
             f"{name} can't be read as DICOM ({type(fault).__name__})",
             _ALLOWED,

@@ -17,10 +17,9 @@ import numpy as np
 import pydicom
 from jaxtyping import Float
 from pydicom import config
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import DeformableSpatialRegistrationStorage, SpatialRegistrationStorage
 
-from hnuiseg.dicom.attributes import UNREADABLE, named, numbers, text
+from hnuiseg.dicom.attributes import UNREADABLE, UNREADABLE_FILE, named, numbers, text
 from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Grid
 
@@ -156,7 +155,7 @@ def _header(path: Path) -> pydicom.Dataset:
         with config.disable_value_validation(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return pydicom.dcmread(path)
-    except (InvalidDicomError, RecursionError, *UNREADABLE) as error:
+    except UNREADABLE_FILE as error:
         raise InputRefused(
             f"{path.name} is damaged ({type(error).__name__})", _ALLOWED, _REMEDY
         ) from error

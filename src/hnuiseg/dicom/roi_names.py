@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Bool
-
 from hnuiseg.errors import InputRefused
 
 REGIONS = ("GTVp", "GTVn")
@@ -91,18 +88,6 @@ def map_roi_names(names: Iterable[str], rules: tuple[NameRule, ...]) -> RoiNames
         else:
             unmatched.append(name)
     return RoiNames(certain, doubtful, tuple(both), tuple(unmatched))
-
-
-def merge_regions(
-    masks: dict[str, Bool[np.ndarray, "z y x"]], names: RoiNames
-) -> dict[str, Bool[np.ndarray, "z y x"]]:
-    """The union of all masks of GTVp and of GTVn; a region that no name means is absent."""
-    merged: dict[str, Bool[np.ndarray, "z y x"]] = {}
-    for name, mask in masks.items():
-        region = names.region(name)
-        if region is not None:
-            merged[region] = merged[region] | mask if region in merged else mask
-    return merged
 
 
 def _first(name: str, rules: tuple[NameRule, ...]) -> NameRule | None:

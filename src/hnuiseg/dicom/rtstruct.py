@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +19,7 @@ from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_
 
 from hnuiseg.dicom.acceptance import require_acceptable
 from hnuiseg.dicom.contours import plane_contours
+from hnuiseg.dicom.derived import dicom_bytes, require_fit
 from hnuiseg.dicom.reference import DicomReference
 from hnuiseg.dicom.smooth_contours import smooth_contours
 from hnuiseg.dicom.structures import Structure
@@ -31,7 +31,6 @@ _RESEARCH = "Research use only"
 _STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"  # retired, and what every reader expects here
 _SERIES_NUMBER = 901  # viewers list it after what the scanner made
 _CONTOUR_DATA = Tag("ContourData")
-_SAME_PLACE_MM = 0.2  # a slice may lie 0.1 mm off the regular grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,9 +94,7 @@ def rtstruct_bytes(dataset: FileDataset) -> bytes:
     Raises OutputFailed for what planning systems reject (`rtstruct_complaints`).
     """
     require_acceptable(dataset)
-    buffer = BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
+    return dicom_bytes(dataset)
 
 
 def _identity(drawn: Sequence[Structure], reference: DicomReference, said: tuple[str, ...]) -> str:
@@ -277,42 +274,14 @@ def _require_fit(
             "at least one structure that isn't empty",
             "write no RTSTRUCT where no tumour was found",
         )
-    if not reference.frame_of_reference:
+    require_fit(grid, reference)
+    if any(not s.fits(grid.shape) for s in structures):
         raise OutputFailed(
-            "a series without Frame of Reference UID (0020,0052), to which no contour can refer",
-            "a series with one",
-            "export the series again with it; the label map is written all the same",
-        )
-    slices = len(reference.sop_instance_uids)
-    if any(not _fits(s, grid) for s in structures) or slices != grid.shape[0]:
-        raise OutputFailed(
-            f"masks of {structures[0].mask.shape} on a grid of {grid.shape} with {slices} slices",
+            f"masks of {structures[0].mask.shape} on a grid of {grid.shape}",
             "masks on the grid of the referenced series",
             "bring the masks onto the original CT first",
-        )
-    if grid.frame_of_reference != reference.frame_of_reference:
-        raise OutputFailed(
-            "masks in another frame of reference than the referenced series",
-            "one frame of reference (0020,0052)",
-            "refer to the series that the masks were made from",
-        )
-    first_voxels = np.zeros((slices, 3))
-    first_voxels[:, 0] = np.arange(slices)
-    gap = grid.to_world(first_voxels) - np.asarray(reference.image_positions_mm)
-    if np.abs(gap).max() > _SAME_PLACE_MM:
-        raise OutputFailed(
-            f"masks whose slices lie up to {np.abs(gap).max():.1f} mm from the referenced images",
-            f"at most {_SAME_PLACE_MM} mm",
-            "bring the masks onto the original CT, in its stored order of slices, first",
         )
     if len({s.number for s in structures}) != len(structures):
         raise OutputFailed("two structures of one number", "unique numbers", "renumber them")
     if len(label) > 16:
         raise OutputFailed(f"a label of {len(label)} characters", "16", "choose a shorter label")
-
-
-def _fits(structure: Structure, grid: Grid) -> bool:
-    if structure.offset_zyx is None:
-        return structure.mask.shape == grid.shape
-    boxes = zip(structure.offset_zyx, structure.mask.shape, grid.shape, strict=True)
-    return all(start >= 0 and start + size <= whole for start, size, whole in boxes)

@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 import pydicom
 from pydicom import config
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -27,7 +26,7 @@ from pydicom.uid import (
     PositronEmissionTomographyImageStorage,
 )
 
-from hnuiseg.dicom.attributes import UNREADABLE, named, text, words
+from hnuiseg.dicom.attributes import UNREADABLE_FILE, named, text, words
 from hnuiseg.dicom.enhanced import frames, why_not_read
 from hnuiseg.dicom.headers import Known, converted, read_header
 from hnuiseg.errors import InputRefused
@@ -85,7 +84,7 @@ class SeriesHeaders:
     headers: tuple[pydicom.Dataset, ...]
     paths: tuple[Path, ...]  # of the files, in the same order
     split_off: str | None = None  # why these were parted from others of their series
-    places: tuple["PixelPlace", ...] = ()  # where the pixels are, in the same order; () unknown
+    places: tuple[PixelPlace, ...] = ()  # where the pixels are, in the same order; () unknown
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -283,7 +282,7 @@ def _parsed(
         return f"damaged header: {refusal.came}"
     except RecursionError:
         return "damaged header (sequences within sequences without end)"
-    except (InvalidDicomError, *UNREADABLE) as error:
+    except UNREADABLE_FILE as error:
         return f"damaged header ({type(error).__name__})"
     if absent:
         return f"no {named(absent[0])}: no image, or cut off within its header"
@@ -315,7 +314,7 @@ def _same(a: Path, b: Path) -> bool:
             one, other = (pydicom.dcmread(path, force=True) for path in (a, b))
             syntaxes = {text(d.file_meta, "TransferSyntaxUID") for d in (one, other)}
             return len(syntaxes) == 1 and bool(one == other)
-    except (OSError, InvalidDicomError, RecursionError, *UNREADABLE):
+    except UNREADABLE_FILE:
         return False
 
 

@@ -124,10 +124,9 @@ def _stacked(
     boxes = []
     for s in drawn:
         assert s.offset_zyx is not None  # trimmed
-        ends = [start + size for start, size in zip(s.offset_zyx, s.mask.shape, strict=True)]
-        if min(s.offset_zyx) < 0 or any(e > n for e, n in zip(ends, grid.shape, strict=True)):
+        if not s.fits(grid.shape):
             raise OutputFailed(
-                f"a mask that reaches voxel {tuple(ends)} on a grid of {grid.shape}",
+                f"a mask of {s.mask.shape} from voxel {s.offset_zyx} on a grid of {grid.shape}",
                 "masks on the grid of the referenced series",
                 "bring the masks onto the original CT first",
             )

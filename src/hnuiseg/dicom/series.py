@@ -12,17 +12,15 @@ import numpy as np
 import pydicom
 from jaxtyping import Float, Shaped
 from pydicom import config
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from hnuiseg.dicom.attributes import UNREADABLE, named, number, text
+from hnuiseg.dicom.attributes import UNREADABLE_FILE, named, number, text
 from hnuiseg.dicom.geometry import series_geometry
 from hnuiseg.dicom.reference import DicomReference, PatientStudy
 from hnuiseg.dicom.scan import PixelPlace, SeriesHeaders
 from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Grid
 
-_SH_LENGTH = 16  # characters: DICOM PS3.5, 6.2
 _UNCOMPRESSED = {ExplicitVRLittleEndian, ImplicitVRLittleEndian}
 _EXACT = 2**23  # whole numbers below it, and 16 bits more, are exact in float32
 _COPY = "copy or export the series again"
@@ -194,7 +192,7 @@ def _decoded(path: Path, header: pydicom.Dataset) -> Shaped[np.ndarray, "..."]:
             _complete(whole, path.name)
             pixels = whole.pixel_array
             changed = text(whole, "SOPInstanceUID") != text(header, "SOPInstanceUID")
-    except (InvalidDicomError, RuntimeError, *UNREADABLE) as error:
+    except (RuntimeError, *UNREADABLE_FILE) as error:
         raise InputRefused(
             f"the pixels of {path.name} can't be decoded, as {_syntax(header)}: "
             f"{_first_line(error)}",
@@ -259,7 +257,7 @@ def _reference(headers: tuple[pydicom.Dataset, ...]) -> DicomReference:
         study_instance_uid=text(first, "StudyInstanceUID"),
         study_date=text(first, "StudyDate"),
         study_time=text(first, "StudyTime"),
-        study_id=_short(text(first, "StudyID")),
+        study_id=text(first, "StudyID"),
         accession_number=text(first, "AccessionNumber"),
         referring_physician=text(first, "ReferringPhysicianName"),
     )
@@ -276,8 +274,3 @@ def _reference(headers: tuple[pydicom.Dataset, ...]) -> DicomReference:
         frame_of_reference=text(first, "FrameOfReferenceUID"),
         position_reference_indicator=text(first, "PositionReferenceIndicator"),
     )
-
-
-def _short(label: str) -> str:
-    """A short string (SH) as it may be written again; an invalid one is left empty, not cut."""
-    return label if len(label) <= _SH_LENGTH else ""

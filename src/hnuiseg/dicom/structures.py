@@ -28,6 +28,13 @@ class Structure:
     algorithm: Literal["AUTOMATIC", "SEMIAUTOMATIC"] = "AUTOMATIC"
     offset_zyx: tuple[int, int, int] | None = None  # None: the mask is as large as the grid
 
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether the mask lies within a grid of this shape, or is as large as it."""
+        if self.offset_zyx is None:
+            return self.mask.shape == shape
+        boxes = zip(self.offset_zyx, self.mask.shape, shape, strict=True)
+        return all(start >= 0 and start + size <= whole for start, size, whole in boxes)
+
     def trimmed(self) -> "Structure | None":
         """The smallest box that holds every voxel, with its offset; None without a voxel."""
         found = _box(self.mask)

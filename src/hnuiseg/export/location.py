@@ -4,13 +4,12 @@ Side, depth and height are measured from the body's outline on the CT in the sli
 lesion. Neck levels and organs are not named: an outline doesn't show them.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from hnuiseg.volume import Grid, Reorientation, Volume, body_mask, standing
+from hnuiseg.volume import Grid, Reorientation, Volume, body_mask, standing, thinned
 
 _LOOK_MM = 4.0
 _AROUND_MM = 15.0  # of slices above and below whose outline gives the midline
@@ -40,12 +39,8 @@ class Outline:
         """The outline of the body on a CT in any stored orientation."""
         turn = Reorientation.of(ct.grid)
         upright = standing(ct)
-        every = [max(1, math.floor(_LOOK_MM / s)) for s in upright.grid.spacing]
-        seen = np.ascontiguousarray(upright.array[:: every[0], :: every[1], :: every[2]])
-        steps = upright.grid.steps * np.asarray(every)[:, None]
-        a, b, c = seen.shape
-        coarse = Grid.from_steps((a, b, c), steps, np.asarray(upright.grid.origin))
-        body = body_mask(Volume(seen, coarse, "HU"))
+        seen, every = thinned(upright, _LOOK_MM)
+        body = body_mask(seen)
         rows = np.full((len(body), 4), np.nan)
         for row, plane in zip(rows, body, strict=True):
             y, x = np.nonzero(plane)
@@ -59,7 +54,7 @@ class Outline:
             middle,
             front,
             back,
-            wide * coarse.spacing[2],
+            wide * seen.grid.spacing[2],
             ct.grid.shape,
         )
 

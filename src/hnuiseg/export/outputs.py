@@ -17,7 +17,6 @@ from hnuiseg.dicom import (
     DicomReference,
     Made,
     Rois,
-    Structure,
     binary_seg,
     dicom_bytes,
     fractional_seg,
@@ -35,12 +34,13 @@ from hnuiseg.export.result import NotWritten, Result, Voting
 from hnuiseg.export.transaction import RESULT_NAME, output_directory
 from hnuiseg.export.uptake import uptake_outside
 from hnuiseg.files import atomic_write, write_nifti
-from hnuiseg.inference import CLASSES, Prediction
+from hnuiseg.inference import CLASSES, LEAST_VOTES, Prediction
 from hnuiseg.models import Card
 from hnuiseg.study.case import Case, Notice
 from hnuiseg.volume import Unit, Volume
 
 _LEAST_FRACTION = 1 / 510  # half a step of a FRACTIONAL segmentation
+_REGIONS = {value: (name, COLOURS[name]) for value, name in enumerate(CLASSES[1:], start=1)}
 _PREPARING, _MEASURED = 0.2, 0.3  # shares of the time, about
 
 
@@ -115,11 +115,10 @@ def nifti_files(material: Material) -> Iterator[Planned | Withheld]:
 def rtstruct_file(material: Material) -> Iterator[Planned | Withheld]:
     """Contours on the original slices; a region for each class, or each lesion, that was found."""
     wanted, labels = material.contours, material.prediction.labels
-    colours = {value: (name, COLOURS[name]) for value, name in enumerate(CLASSES[1:], start=1)}
 
     def contours(reference: DicomReference) -> bytes:
         dataset = rtstruct(
-            label_structures(labels, colours, wanted.rois),
+            label_structures(labels, _REGIONS, wanted.rois),
             material.prediction.grid,
             reference,
             label="hnuiseg",
@@ -139,7 +138,7 @@ def seg_file(material: Material) -> Iterator[Planned | Withheld]:
 
     def masks(reference: DicomReference) -> bytes:
         prediction = material.prediction
-        structures = _structures(prediction)
+        structures = label_structures(prediction.labels, _REGIONS)
         return dicom_bytes(binary_seg(structures, prediction.grid, reference, material.made))
 
     yield _dicom("seg.dcm", "SEG", material, masks, of_tumour=True)
@@ -167,7 +166,7 @@ def parametric_map_file(material: Material) -> Iterator[Planned | Withheld]:
         prediction = material.prediction
         values = prediction.entropy
         if prediction.votes is not None:  # law 4: never shown as certain
-            values = np.where(prediction.votes < 2, np.float32(np.nan), values)
+            values = np.where(prediction.votes < LEAST_VOTES, np.float32(np.nan), values)
         return dicom_bytes(
             parametric_map(values, ENTROPY, prediction.grid, reference, material.made)
         )
@@ -283,16 +282,8 @@ def _voting(prediction: Prediction) -> Voting | None:
     votes = prediction.votes
     if votes is None:
         return None
-    few = int((votes < 2).sum())
+    few = int((votes < LEAST_VOTES).sum())
     return Voting(int(votes.min()), int(votes.max()), few, few / votes.size)
-
-
-def _structures(prediction: Prediction) -> list[Structure]:
-    return [
-        Structure(class_name, value, prediction.labels == value, COLOURS[class_name])
-        for value, class_name in enumerate(CLASSES[1:], start=1)
-        if (prediction.labels == value).any()
-    ]
 
 
 def _dicom(

@@ -31,7 +31,7 @@ from hnuiseg.inference.windows import WindowAnswer, predict_windows
 from hnuiseg.models import ModelFile
 from hnuiseg.networks import build, fixed_masks
 from hnuiseg.preprocessing import ct_padding
-from hnuiseg.study import Case
+from hnuiseg.study import Case, searched
 from hnuiseg.volume import Grid, Reorientation, Volume, resample
 
 _MOST_MEMBERS = 1000  # far beyond use; votes are counted in 16 bits
@@ -83,6 +83,8 @@ def predict(
     isn't there or has too little memory. ModelMismatch: weights that don't fit their network,
     or answers that are no probabilities of the three classes.
 
+    Nothing outside the case's field, where it has one, is looked at.
+
     Where the model works at another spacing, mean probability and mean member entropy are
     brought to the CT's grid linearly, and everything else follows from them there; votes are
     the nearest voxel's. Beyond the outermost working voxels their values hold.
@@ -90,8 +92,10 @@ def predict(
     device = check_device(options.device)
     with _own_errors(device), _exact(device):
         network = network_for(model, device)
-        inputs = network_inputs(case, model.settings)
-        box = body_field(case, model.settings.working_spacing)
+        seen = searched(case)
+        inputs = network_inputs(seen, model.settings)
+        box = body_field(seen, model.settings.working_spacing)
+        del seen
         field = _Field(inputs.working, box, inputs.standing, inputs.turn)
         inputs = inputs.cut(box)
         answer = _answer(network, model, options.precision)

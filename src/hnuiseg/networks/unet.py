@@ -162,7 +162,7 @@ class ResidualEncoderUNet(nn.Module):
     def start_at_background(self) -> None:
         """First answers of nine to one for class 0, as nearly every voxel is background.
 
-        From equal odds, training on two cores spends its first hundred steps on that alone.
+        From equal odds, training would have to learn that first.
         """
         bias = self.decoder.seg_layers[-1].bias
         assert isinstance(bias, nn.Parameter)

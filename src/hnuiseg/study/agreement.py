@@ -1,13 +1,12 @@
 """Do PET and CT show the same body in the same place?"""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from hnuiseg.volume import Grid, Reorientation, Volume, body_mask
+from hnuiseg.volume import Volume, body_mask, standing, thinned
 
 _LOOK_MM = 4.0
 _SHARE_OF_TISSUE = 0.25  # between the fat of a body and the air around it, whatever the tracer
@@ -28,21 +27,19 @@ def agreement(ct: Volume, on_ct: Volume, coverage: Bool[np.ndarray, "z y x"]) ->
     Both are looked at every 4 mm. The PET's body is what has a quarter of the median uptake
     of the CT's tissue, without specks and holes.
     """
-    look = tuple(slice(None, None, max(1, math.floor(_LOOK_MM / s))) for s in ct.grid.spacing)
-    hu, suv, seen = (np.ascontiguousarray(v[look]) for v in (ct.array, on_ct.array, coverage))
-    steps = ct.grid.steps * np.array([[s.step] for s in look])
-    a, b, c = hu.shape
-    grid = Grid.from_steps((a, b, c), steps, np.asarray(ct.grid.origin))
-    body = body_mask(Volume(hu, grid, "HU")) & seen
+    hu, _ = thinned(standing(ct), _LOOK_MM)
+    suv = thinned(standing(on_ct), _LOOK_MM)[0].array
+    covered = Volume(coverage.view(np.uint8), ct.grid, "label")
+    seen = thinned(standing(covered), _LOOK_MM)[0].array.astype(bool)
+    body = body_mask(hu) & seen
     if not body.any():
         return None
     hot = (suv > _SHARE_OF_TISSUE * float(np.median(suv[body]))) & seen
     if not hot.any() or hot.sum() > (1.0 - _LEAST_AIR) * seen.sum():
         return None
-    turn = Reorientation.of(grid)
-    mine, theirs = turn.array(body), _whole(turn.array(hot))
-    both = 2.0 * float((mine & theirs).sum()) / float(mine.sum() + theirs.sum())
-    gap = (_centre(theirs) - _centre(mine)) * turn.grid(grid).spacing
+    theirs = _whole(hot)
+    both = 2.0 * float((body & theirs).sum()) / float(body.sum() + theirs.sum())
+    gap = (_centre(theirs) - _centre(body)) * hu.grid.spacing
     return Agreement(both, float(np.hypot(gap[1], gap[2])))
 
 

@@ -9,7 +9,6 @@ fails, and on two chests and 23 limbs and trunks, none of which passes. All of 8
 CTs pass (`benchmarks/field.py`, results/field.json).
 """
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +16,7 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from hnuiseg.study.case import Case
-from hnuiseg.volume import Reorientation, Volume, standing
+from hnuiseg.volume import Reorientation, Volume, standing, thinned
 
 Box = tuple[slice, slice, slice]  # z, y, x as stored
 
@@ -104,11 +103,9 @@ def searched(case: Case) -> Case:
 
 def axial_slices(ct: Volume) -> AxialSlices:
     """The axial slices of a CT every 4 mm, whatever its stored orientation."""
-    upright = standing(ct)
-    every = [max(1, math.floor(_LOOK_MM / s)) for s in upright.grid.spacing]
-    seen = upright.array[:: every[0], :: every[1], :: every[2]]
-    spacing = [s * n for s, n in zip(upright.grid.spacing, every, strict=True)]
-    found = [_like_head_or_neck(hu, spacing[1], spacing[2]) for hu in seen]
+    seen, every = thinned(standing(ct), _LOOK_MM)
+    spacing = seen.grid.spacing
+    found = [_like_head_or_neck(hu, spacing[1], spacing[2]) for hu in seen.array]
     like, air = (np.array(flags, dtype=bool) for flags in zip(*found, strict=True))
     return AxialSlices(like, like & air, every[0], spacing[0])
 

@@ -10,7 +10,7 @@ from hnuiseg.errors import InputRefused
 from hnuiseg.study.age import ADULT_YEARS, age_years
 from hnuiseg.study.agreement import agreement
 from hnuiseg.study.case import Notice
-from hnuiseg.study.field import head_neck_field, looks_like_head_and_neck
+from hnuiseg.study.field import Box, looks_like_head_and_neck
 from hnuiseg.study.metal import LARGE_ML, metal
 from hnuiseg.volume import Reorientation, Volume
 
@@ -62,7 +62,21 @@ def ct_notices(ct: Volume) -> tuple[Notice, ...]:
     small = _small(ct)
     if small is not None:
         notices.append(Notice("small-field", small))
-    return (*notices, *_part_of_long_scan(ct))
+    return tuple(notices)
+
+
+def field_notices(ct: Volume, field: Box | None) -> tuple[Notice, ...]:
+    """A warning where only a part of the CT is searched (`head_neck_field`)."""
+    if field is None:
+        return ()
+    axis = Reorientation.of(ct.grid).axes[0]
+    long, spacing = ct.grid.shape[axis], ct.grid.spacing[axis]
+    part = field[axis].stop - field[axis].start
+    text = (
+        f"The CT is {long * spacing:.0f} mm long; only the {part * spacing:.0f} mm around head "
+        "and neck were searched, and nothing beyond them is contoured."
+    )
+    return (Notice("whole-body", text),)
 
 
 def age_notices(header: pydicom.Dataset) -> tuple[Notice, ...]:
@@ -131,17 +145,3 @@ def _small(ct: Volume) -> str | None:
         f"The CT's field is small ({wide:.0f} x {back:.0f} mm, {deep:.0f} mm from head to feet); "
         "a lesion at its edge may be cut."
     )
-
-
-def _part_of_long_scan(ct: Volume) -> tuple[Notice, ...]:
-    field = head_neck_field(ct)
-    if field is None:
-        return ()
-    axis = Reorientation.of(ct.grid).axes[0]
-    long, spacing = ct.grid.shape[axis], ct.grid.spacing[axis]
-    part = field[axis].stop - field[axis].start
-    text = (
-        f"The CT is {long * spacing:.0f} mm long; only the {part * spacing:.0f} mm around head "
-        "and neck were searched, and nothing beyond them is contoured."
-    )
-    return (Notice("whole-body", text),)

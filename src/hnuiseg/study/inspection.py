@@ -12,7 +12,8 @@ from hnuiseg.dicom import SeriesHeaders, SuvFactor, scan_folder, series_geometry
 from hnuiseg.errors import InputRefused
 from hnuiseg.study.case import Notice
 from hnuiseg.study.choose import Choice, choose
-from hnuiseg.study.gates import ct_alone_notice
+from hnuiseg.study.field import head_neck_field
+from hnuiseg.study.gates import ct_alone_notice, field_notices
 from hnuiseg.study.options import Stated
 from hnuiseg.study.read import (
     Progress,
@@ -170,10 +171,11 @@ class _Refusals:
 def _together(
     ct: Volume | None, pet: tuple[Volume, SuvFactor] | None, refused: _Refusals
 ) -> tuple[Notice, ...]:
-    if ct is None or pet is None:
+    if ct is None:
         return ()
-    fused = refused.unless(pet_on_ct, pet[0], pet[1], ct)
-    return () if fused is None else fused[1]
+    field = field_notices(ct, head_neck_field(ct))
+    fused = None if pet is None else refused.unless(pet_on_ct, pet[0], pet[1], ct)
+    return field if fused is None else (*fused[1], *field)
 
 
 def _answer(

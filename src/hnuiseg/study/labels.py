@@ -27,10 +27,9 @@ from hnuiseg.dicom import (
     tumour_of_code,
 )
 from hnuiseg.errors import InputRefused, WrongCall
-from hnuiseg.files import read_image
+from hnuiseg.files import IMAGE_ENDINGS, read_image
 from hnuiseg.volume import Grid, Volume
 
-_IMAGES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 _VALUES = {"GTVp": 1, "GTVn": 2}
 _SAME_LATTICE_MM = 0.1  # so far may a slice lie off its series' regular grid
 _EXACT_MM = 1e-3
@@ -60,7 +59,7 @@ def read_labels(path: Path, *, ct: Path | None = None, roi_names: Path | None = 
     a FRACTIONAL segmentation, and for frames of reference that differ; WrongCall for an
     RTSTRUCT without `ct`.
     """
-    if path.is_dir() or not path.exists() or path.name.lower().endswith(_IMAGES):
+    if path.is_dir() or not path.exists() or path.name.lower().endswith(IMAGE_ENDINGS):
         return LabelMap(read_image(path, "label"), True)
     kind, dataset = read_drawing(path)
     rules = roi_name_rules(roi_names)
@@ -236,7 +235,7 @@ def _merged(
 
 def _grid_of(ct: Path, series_uids: frozenset[str], frame: object) -> tuple[Grid, tuple[str, ...]]:
     """The grid that contours are filled on, and what to know about it."""
-    if ct.is_file() and ct.name.lower().endswith(_IMAGES):
+    if ct.is_file() and ct.name.lower().endswith(IMAGE_ENDINGS):
         return read_image(ct, "HU").grid, ()
     stacks = [s for s in scan_folder(ct).series if s.is_image and s.excluded_because is None]
     named = [s for s in stacks if s.uid in series_uids]

@@ -27,6 +27,7 @@ from hnuiseg.study.gates import (
     coverage_notices,
     ct_alone_notice,
     ct_notices,
+    field_notices,
     refuse_without_hu,
     weight_notices,
 )
@@ -73,7 +74,9 @@ def read_study(
         _stated(stated, pet, choice.join),
         choice.join.words if choice.join else None,
     )
-    return Case(ct, pet, tuple(notices), provenance, reference, head_neck_field(ct))
+    field = head_neck_field(ct)
+    notices += field_notices(ct, field)
+    return Case(ct, pet, tuple(notices), provenance, reference, field)
 
 
 def read_files(
@@ -103,7 +106,8 @@ def read_files(
     if image is not None:
         said = ("registration of CT and PET (--ct with --pet)", *said)
     provenance = Provenance("files", ct.name, None if image is None or not pet else pet.name, said)
-    return Case(hu, image, notices, provenance, None, head_neck_field(hu))
+    field = head_neck_field(hu)
+    return Case(hu, image, (*notices, *field_notices(hu, field)), provenance, None, field)
 
 
 def check_stated_for_dicom(stated: Stated) -> None:

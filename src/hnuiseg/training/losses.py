@@ -23,8 +23,8 @@ def soft_dice_loss(
 
     A class without a voxel in a sample's truth adds nothing. Its term would be 1 whatever was
     predicted, and 0/0 for an empty prediction, which the paper leaves open. A small constant in
-    numerator and denominator instead would punish the first wrong voxel of an absent class a
-    hundred times harder than a missed one of a present class: rare classes then die out.
+    numerator and denominator instead would punish the first wrong voxel of an absent class with
+    1/2, and a missed one of a lesion of n voxels with about 1/n: rare classes then die out.
     """
     probabilities = torch.softmax(logits.float(), dim=1)
     truth = functional.one_hot(labels.long(), CLASSES).movedim(-1, 1).float()

@@ -118,7 +118,7 @@ def _patch(
 
 
 def _body(patient: Sample) -> Box:
-    """The box of all that is no air: prediction looks nowhere else."""
+    """The box of all that is denser than air, couch and noise included."""
     tissue = patient.images[0].numpy() > _AIR_SCALED
     spans = [np.flatnonzero(tissue.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
     z, y, x = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)

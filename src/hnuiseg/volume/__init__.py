@@ -5,6 +5,7 @@ from hnuiseg.volume.components import components
 from hnuiseg.volume.grid import Grid, Triple
 from hnuiseg.volume.orient import Reorientation, standing
 from hnuiseg.volume.resample import covered, resample
+from hnuiseg.volume.thinned import thinned
 from hnuiseg.volume.volume import Unit, Volume
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "covered",
     "resample",
     "standing",
+    "thinned",
 ]

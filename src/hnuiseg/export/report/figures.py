@@ -18,7 +18,7 @@ from hnuiseg.export.measure import lesion_voxels
 from hnuiseg.export.result import Result
 from hnuiseg.inference import CLASSES, Prediction
 from hnuiseg.study.case import Case
-from hnuiseg.volume import Grid, Reorientation, Volume, body_mask
+from hnuiseg.volume import Grid, Reorientation, Volume, body_mask, thinned
 
 WINDOW_HU = (-135.0, 215.0)  # soft tissue: width 350, level 40
 SUV_SHOWN = 10.0  # g/ml at the top of the colour scale, the same in every report
@@ -103,13 +103,8 @@ def figures(case: Case, prediction: Prediction, result: Result) -> tuple[Figure,
 
 def _body(stack: Stack) -> Int[np.ndarray, "n 3"]:
     """Voxels of the body, looked at every 4 mm; of the whole image where there is none."""
-    every = [max(1, int(_LOOK_MM / s)) for s in stack.grid.spacing]
-    seen = np.ascontiguousarray(stack.ct[:: every[0], :: every[1], :: every[2]])
-    a, b, c = seen.shape
-    coarse = Grid.from_steps(
-        (a, b, c), stack.grid.steps * np.asarray(every)[:, None], np.asarray(stack.grid.origin)
-    )
-    body = body_mask(Volume(seen, coarse, "HU"))
+    seen, every = thinned(Volume(stack.ct, stack.grid, "HU"), _LOOK_MM)
+    body = body_mask(seen)
     return np.argwhere(body if body.any() else np.ones_like(body)) * every
 
 
