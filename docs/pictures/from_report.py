@@ -1,4 +1,4 @@
-"""The README's picture: the first figure of the demo's report.
+"""The README's picture: the first lesion in three planes, from the demo's report.
 
 make demo && .venv/bin/python docs/pictures/from_report.py demo/result/report.html
 """
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 report = Path(sys.argv[1]).read_text(encoding="utf-8")
-first = re.search(r"data:image/png;base64,([^\"]+)", report)
+first = re.search(r"data:image/png;base64,([^\"]+)\" alt=\"axial, coronal", report)
 if first is None:
-    sys.exit("this report has no figure")
+    sys.exit("this report shows no lesion in three planes")
 (Path(__file__).parent / "result.png").write_bytes(base64.b64decode(first.group(1)))
