@@ -41,6 +41,20 @@ def test_dice_loss_by_hand() -> None:
     assert total == pytest.approx(expected + np.log(3), rel=1e-6)
 
 
+def test_a_wrong_voxel_in_a_healthy_patch_costs_as_much_as_one_beside_a_lesion() -> None:
+    labels = torch.zeros(2, 4, 4, 4, dtype=torch.long)
+    labels[0, 1, 1, 1] = 1
+    right = 30.0 * torch.nn.functional.one_hot(labels, 3).movedim(-1, 1).float()
+
+    def wrong_at(patch: int) -> float:
+        logits = right.clone()
+        logits[patch, :, 3, 3, 3] = torch.tensor([0.0, 30.0, 0.0])
+        return soft_dice_loss(logits, labels).item()
+
+    assert wrong_at(1) == pytest.approx(wrong_at(0), rel=1e-6)
+    assert wrong_at(1) > soft_dice_loss(right, labels).item() + 0.1
+
+
 def test_loss_is_least_for_the_truth() -> None:
     labels = _sample(1).labels[None].long()
     certain = 30.0 * torch.nn.functional.one_hot(labels, 3).movedim(-1, 1).float()
@@ -54,16 +68,34 @@ def test_crops_around_tumour_hold_tumour(seed: int, value: int) -> None:
     labels = np.zeros((20, 24, 28), dtype=np.uint8)
     place = [int(generator.integers(n)) for n in labels.shape]
     labels[place[0], place[1], place[2]] = value
-    box = draw_box(labels, (8, 8, 16), 1.0, generator)
+    nowhere = np.zeros(labels.shape, dtype=bool)
+    box = draw_box(labels, nowhere, (8, 8, 16), generator, around_tumour=True)
     assert labels[box].shape == (8, 8, 16)
     assert (labels[box] == value).any()
 
 
+@given(seed=st.integers(0, 10_000), around=st.booleans())
+def test_other_crops_hold_tissue(seed: int, around: bool) -> None:
+    """Also where tumour was asked for and there is none."""
+    generator = np.random.default_rng(seed)
+    labels, tissue = np.zeros((20, 24, 28), dtype=np.uint8), np.zeros((20, 24, 28), dtype=bool)
+    tissue[tuple(int(generator.integers(n)) for n in labels.shape)] = True
+    box = draw_box(labels, tissue, (8, 8, 16), generator, around_tumour=around)
+    assert labels[box].shape == (8, 8, 16)
+    assert tissue[box].any()
+
+
 @given(seed=st.integers(0, 10_000))
-def test_random_crops_stay_inside(seed: int) -> None:
-    labels = np.zeros((20, 24, 28), dtype=np.uint8)
-    box = draw_box(labels, (8, 24, 16), 0.5, np.random.default_rng(seed))
-    assert labels[box].shape == (8, 24, 16)
+def test_crops_of_nothing_stay_inside(seed: int) -> None:
+    nothing = np.zeros((20, 24, 28), dtype=np.uint8)
+    box = draw_box(
+        nothing,
+        nothing.astype(bool),
+        (8, 24, 16),
+        np.random.default_rng(seed),
+        around_tumour=False,
+    )
+    assert nothing[box].shape == (8, 24, 16)
 
 
 @given(seed=st.integers(0, 10_000))
@@ -127,14 +159,6 @@ def test_a_stopped_run_ends_with_the_same_weights(tmp_path: Path) -> None:
         assert torch.equal(value, resumed.state_dict()[name]), name
     lines = (tmp_path / "pieces" / "losses.jsonl").read_text().splitlines()
     assert len(lines) == 6
-
-
-def test_settling_is_a_cycle_of_its_own_from_half_the_rate() -> None:
-    whole = Schedule(steps=100, warm_up=10, learning_rate=1.0, settling=40)
-    first = Schedule(steps=60, warm_up=10, learning_rate=1.0)
-    last = Schedule(steps=40, warm_up=10, learning_rate=0.5)
-    rates = [whole.rate(k) for k in range(100)]
-    assert rates == [first.rate(k) for k in range(60)] + [last.rate(k) for k in range(40)]
 
 
 def test_schedule_warms_up_and_ends_near_zero() -> None:

@@ -52,7 +52,7 @@ def phantom(out: Path, seed: int, steps: int | None, patients: int) -> None:
             ) from error
         recipe = PhantomRecipe()
         if steps is not None:
-            recipe = replace(recipe, steps=steps, settling=min(recipe.settling, steps // 5))
+            recipe = replace(recipe, steps=steps)
         file = make_phantom_model(
             out,
             recipe,

@@ -18,10 +18,7 @@ from hnuiseg.training.losses import segmentation_loss
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """AdamW with a cosine that ends at zero, after a linear warm-up (paper section 2.2).
-
-    The last `settling` steps are a cycle of their own, from half the learning rate.
-    """
+    """AdamW with a cosine that ends at zero, after a linear warm-up (paper section 2.2)."""
 
     steps: int
     warm_up: int
@@ -29,17 +26,13 @@ class Schedule:
     weight_decay: float = 1e-4
     clip_norm: float = 12.0
     checkpoint_every: int = 100
-    settling: int = 0
 
     def rate(self, step: int) -> float:
         """Learning rate at a step, counted from 0."""
-        steps, peak = self.steps - self.settling, self.learning_rate
-        if step >= steps:
-            step, steps, peak = step - steps, self.settling, peak / 2
         if step < self.warm_up:
-            return peak * (step + 1) / self.warm_up
-        done = (step - self.warm_up) / max(1, steps - self.warm_up)
-        return peak * 0.5 * (1.0 + math.cos(math.pi * done))
+            return self.learning_rate * (step + 1) / self.warm_up
+        done = (step - self.warm_up) / max(1, self.steps - self.warm_up)
+        return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
 Batch = tuple[Tensor, Tensor]  # images (batch, 4, z, y, x), labels (batch, z, y, x)

@@ -17,7 +17,7 @@ from hnuiseg.inference.inputs import network_inputs
 from hnuiseg.models import COMPACT
 from hnuiseg.training.augment import augmented, without_pet
 from hnuiseg.training.loop import Batch
-from hnuiseg.training.sampling import Box, Sample, draw_box
+from hnuiseg.training.sampling import Sample, draw_box
 from hnuiseg.volume import Grid, Volume, resample, standing
 
 _AIR_SCALED = -0.9  # every CT scheme makes air -1
@@ -25,22 +25,16 @@ _AIR_SCALED = -0.9  # every CT scheme makes air -1
 
 @dataclass(frozen=True, slots=True)
 class PhantomRecipe:
-    """Everything that decides the outcome, but for the seed.
+    """Everything that decides the outcome, but for the seed."""
 
-    Learning to find disease comes first, mostly from patches around it. The last steps,
-    `settling`, see the whole body as it is, and teach what is none.
-    """
-
-    steps: int = 1850
-    settling: int = 350  # of the steps
+    steps: int = 2400
     batch: int = 2
+    around_tumour: int = 1  # patches of each batch; the others are anywhere in the body
     patch: tuple[int, int, int] = (32, 48, 48)  # z, y, x; voxels
     learning_rate: float = 2e-3
     warm_up: int = 50
-    around_tumour: float = 0.75
-    around_tumour_settling: float = 0.3
-    ct_only: float = 0.35
-    new_patient_every: int = 12  # steps
+    ct_only: float = 0.25  # of the patches
+    new_patient_every: int = 16  # steps
     patients_at_start: int = 8
     patients_kept: int = 64
 
@@ -95,10 +89,9 @@ def phantom_batches(recipe: PhantomRecipe, seed: int, first: int) -> Generator[B
                 ready[index] = waiting.pop(index).get()
             for index in [k for k in ready if k < oldest]:
                 del ready[index]
-            settling = step >= recipe.steps - recipe.settling
             patches = [
-                _patch(ready[int(generator.integers(oldest, newest))], recipe, settling, generator)
-                for _ in range(recipe.batch)
+                _patch(ready[int(generator.integers(oldest, newest))], recipe, k, generator)
+                for k in range(recipe.batch)
             ]
             images = torch.stack([patch.images for patch in patches])
             yield images, torch.stack([patch.labels for patch in patches]).long()
@@ -106,20 +99,16 @@ def phantom_batches(recipe: PhantomRecipe, seed: int, first: int) -> Generator[B
 
 
 def _patch(
-    patient: Sample, recipe: PhantomRecipe, settling: bool, generator: np.random.Generator
+    patient: Sample, recipe: PhantomRecipe, number: int, generator: np.random.Generator
 ) -> Sample:
-    around = recipe.around_tumour
-    if settling:
-        patient, around = patient.cut(_body(patient)), recipe.around_tumour_settling
-    patch = patient.cut(draw_box(patient.labels.numpy(), recipe.patch, around, generator))
+    box = draw_box(
+        patient.labels.numpy(),
+        patient.images[0].numpy() > _AIR_SCALED,
+        recipe.patch,
+        generator,
+        around_tumour=number < recipe.around_tumour,
+    )
+    patch = patient.cut(box)
     if generator.random() < recipe.ct_only:
         patch = without_pet(patch)
     return augmented(patch, generator)
-
-
-def _body(patient: Sample) -> Box:
-    """The box of all that is denser than air, couch and noise included."""
-    tissue = patient.images[0].numpy() > _AIR_SCALED
-    spans = [np.flatnonzero(tissue.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    z, y, x = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
-    return z, y, x

@@ -69,9 +69,7 @@ def train_on_phantoms(
     network = build(COMPACT.network, COMPACT.network_settings)
     assert isinstance(network, ResidualEncoderUNet)
     network.start_at_background()
-    schedule = Schedule(
-        recipe.steps, recipe.warm_up, recipe.learning_rate, settling=recipe.settling
-    )
+    schedule = Schedule(recipe.steps, recipe.warm_up, recipe.learning_rate)
     train(network, lambda first: phantom_batches(recipe, seed, first), schedule, folder, told)
     return {name: value.numpy() for name, value in network.state_dict().items()}
 

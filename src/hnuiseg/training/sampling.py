@@ -1,4 +1,4 @@
-"""Training patches: random crops mixed with crops around tumour (paper section 3.2)."""
+"""Training patches: crops around tumour mixed with crops of the body (paper section 3.2)."""
 
 from dataclasses import dataclass
 
@@ -34,28 +34,31 @@ class Sample:
 
 def draw_box(
     labels: UInt8[np.ndarray, "z y x"],
+    tissue: Bool[np.ndarray, "z y x"],
     window: tuple[int, int, int],
-    around_tumour: float,
     generator: np.random.Generator,
+    *,
+    around_tumour: bool,
 ) -> Box:
-    """A window's place in the volume.
+    """A window's place in the volume: around tumour, or anywhere in the body.
 
-    With probability `around_tumour` it holds a random voxel of a random class that is present,
-    anywhere but in its outer eighth; otherwise it is anywhere. Volumes must not be smaller than
-    the window.
+    It holds a random voxel of a random class that is present, or else of the tissue, anywhere
+    but in its outer eighth. Air teaches nothing: without tissue the window is anywhere. Volumes
+    must not be smaller than the window.
     """
-    present = [value for value in (1, 2) if (labels == value).any()]
     free = [n - w for n, w in zip(labels.shape, window, strict=True)]
     assert all(f >= 0 for f in free)
-    if present and generator.random() < around_tumour:
-        value = present[int(generator.integers(len(present)))]
-        voxels = np.flatnonzero(labels == value)
-        voxel = np.unravel_index(voxels[int(generator.integers(len(voxels)))], labels.shape)
-        starts = [
-            int(np.clip(int(v) - int(generator.integers(w // 8, w - w // 8)), 0, f))
-            for v, w, f in zip(voxel, window, free, strict=True)
-        ]
+    present = [value for value in (1, 2) if (labels == value).any()]
+    if around_tumour and present:
+        voxels = np.flatnonzero(labels == present[int(generator.integers(len(present)))])
     else:
-        starts = [int(generator.integers(f + 1)) for f in free]
+        voxels = np.flatnonzero(tissue)
+    if len(voxels) == 0:
+        voxels = np.arange(labels.size)
+    voxel = np.unravel_index(voxels[int(generator.integers(len(voxels)))], labels.shape)
+    starts = [
+        int(np.clip(int(v) - int(generator.integers(w // 8, w - w // 8)), 0, f))
+        for v, w, f in zip(voxel, window, free, strict=True)
+    ]
     z, y, x = (slice(s, s + w) for s, w in zip(starts, window, strict=True))
     return z, y, x
