@@ -27,11 +27,11 @@ _AIR_SCALED = -0.9  # every CT scheme makes air -1
 class PhantomRecipe:
     """Everything that decides the outcome, but for the seed."""
 
-    steps: int = 2400
+    steps: int = 2200
     batch: int = 2
     around_tumour: int = 1  # patches of each batch; the others are anywhere in the body
     patch: tuple[int, int, int] = (32, 48, 48)  # z, y, x; voxels
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     warm_up: int = 50
     ct_only: float = 0.25  # of the patches
     new_patient_every: int = 16  # steps
