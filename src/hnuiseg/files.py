@@ -1,31 +1,34 @@
 """NIfTI, NRRD and MetaImage files to `Volume` and back; writing that can't half happen.
 
-NIfTI stores RAS positions; only this file turns them to LPS and back. NRRD and MetaImage are
-read by ITK, which gives LPS. Orientation is never assumed: a header without it is refused.
+NIfTI stores RAS positions; only this file turns them to LPS and back. Orientation is never
+assumed: a header without it is refused. Headers are read, and held to `hnuiseg.limits`, before
+any value is: what a file claims costs nothing until it is found to be there.
 """
 
 import contextlib
 import gzip
+import math
 import os
 import secrets
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from hnuiseg.errors import HnuisegError, InputRefused, OutputFailed
+from hnuiseg.limits import check_grid
+from hnuiseg.text_headers import META, NRRD, Damaged, described, values
 from hnuiseg.volume import Grid, Unit, Volume
 
 _NIFTI = (".nii", ".nii.gz")
-_NRRD = (".nrrd", ".nhdr")
-_META = (".mha", ".mhd")
-IMAGE_ENDINGS = (*_NIFTI, *_NRRD, *_META)
+IMAGE_ENDINGS = (*_NIFTI, *NRRD, *META)
 _ALLOWED = "a .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd file"
 _SCANNER = 1  # NIfTI code of "scanner anatomical coordinates"
 _SHEAR = 1e-3  # cosine between two axes, float32 headers give 1e-7
 _FORMS_APART_MM = 1.0  # qform and sform name two places beyond this
-_HEADER_BYTES = 65536  # text headers of NRRD and MetaImage are far shorter
+_MOST_OFFSET = 1 << 24  # of a NIfTI's values; extensions with a whole DICOM header have 1 MiB
 _CHUNK_BYTES = 1 << 22
 _SPATIAL_UNITS = {1: "metres", 3: "micrometres"}  # NIfTI codes other than 0 (not said), 2 (mm)
 
@@ -47,8 +50,8 @@ def read_image(path: Path, unit: Unit) -> Volume:
     kind = name.lower()
     if kind.endswith(_NIFTI):
         array, grid = _read_nifti(path)
-    elif kind.endswith(_NRRD + _META):
-        array, grid = _read_itk(path)
+    elif kind.endswith(NRRD + META):
+        array, grid = _read_text(path)
     else:
         raise InputRefused(
             f"{name} has no ending of a known image format", _ALLOWED, "convert it to .nii.gz"
@@ -128,31 +131,79 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _read_nifti(path: Path) -> tuple[Shaped[np.ndarray, "z y x"], Grid]:
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
+    from nibabel.arrayproxy import ArrayProxy
+    from nibabel.spatialimages import HeaderDataError
 
+    name = path.name
     try:
-        if path.name.lower().endswith(".gz"):
-            _check_gzip(path)
-        image = nibabel.load(path)
-        header, affine, shape = image.header, image.affine, image.shape
-        _check_shape(shape, path.name)
-        _check_nifti_place(header, shape, path.name)
-        _check_kind(image.get_data_dtype(), path.name)
-        values = np.asanyarray(image.dataobj)
-    except (ImageFileError, EOFError, OSError, ValueError, zlib.error, OverflowError) as error:
-        raise _unreadable(path.name) from error
-    steps_ras = affine[:3, :3].T[::-1]  # rows: a step in z, y, x
-    to_lps = np.array([-1.0, -1.0, 1.0])
-    grid = _grid(values.shape[2::-1], steps_ras * to_lps, affine[:3, 3] * to_lps, path.name)
+        header = _nifti_header(path)
+        shape = tuple(int(n) for n in header.get_data_shape())
+        _check_shape(shape, name)
+        _check_nifti_place(header, shape, name)
+        _check_kind(header.get_data_dtype(), name)
+        affine = header.get_best_affine()
+        steps_ras = affine[:3, :3].T[::-1]  # rows: a step in z, y, x
+        to_lps = np.array([-1.0, -1.0, 1.0])
+        grid = _grid(shape[2::-1], steps_ras * to_lps, affine[:3, 3] * to_lps, name)
+        _check_size(path, header, shape)
+        # not nibabel.load: it parses extensions, DICOM and XML among them, that nothing asks for
+        values = np.asanyarray(ArrayProxy(str(path), header))
+    except (
+        HeaderDataError,
+        LookupError,
+        ArithmeticError,
+        EOFError,
+        OSError,
+        ValueError,
+        zlib.error,
+    ) as error:
+        raise _unreadable(name) from error
     return values.reshape(values.shape[:3]).transpose(2, 1, 0), grid
 
 
-def _check_gzip(path: Path) -> None:
-    """EOFError, OSError or zlib.error for a damaged file: nibabel stops short of the checksum."""
+def _nifti_header(path: Path) -> Any:
+    """The header alone; ValueError where the file begins otherwise than a single NIfTI."""
+    from nibabel.nifti1 import Nifti1Header
+    from nibabel.nifti2 import Nifti2Header
+
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    with opened(path, "rb") as file:
+        block = file.read(Nifti2Header.template_dtype.itemsize)
+    sizes = {int.from_bytes(block[:4], "little"), int.from_bytes(block[:4], "big")}
+    kind = Nifti1Header if 348 in sizes else Nifti2Header if 540 in sizes else None
+    if kind is None or len(block) < kind.template_dtype.itemsize:
+        raise ValueError("no NIfTI")
+    header = kind(block[: kind.template_dtype.itemsize], check=False)
+    if bytes(header["magic"].tobytes())[:3] != (b"n+1" if kind is Nifti1Header else b"n+2"):
+        raise ValueError("no single file")
+    if not 1 <= int(header["dim"][0]) <= 7:
+        raise ValueError("no axes")
+    return header
+
+
+def _check_size(path: Path, header: Any, shape: tuple[int, ...]) -> None:
+    """ValueError where the file is shorter than its header says; for gzip, longer too."""
+    offset = float(header["vox_offset"])
+    least = header.sizeof_hdr + 4
+    if not (least <= offset <= _MOST_OFFSET and offset == int(offset)):
+        raise ValueError("values within the header, or far off")
+    needed = int(offset) + math.prod(shape) * int(header.get_data_dtype().itemsize)
+    if path.name.lower().endswith(".gz"):
+        _check_gzip(path, needed)
+    elif path.stat().st_size < needed:
+        raise ValueError("cut short")
+
+
+def _check_gzip(path: Path, needed: int) -> None:
+    """Read on to the checksum, which nibabel stops short of; but no further than was promised."""
     with gzip.open(path) as file:
-        while file.read(_CHUNK_BYTES):
-            pass
+        found = 0
+        while chunk := file.read(_CHUNK_BYTES):
+            found += len(chunk)
+            if found > needed + _CHUNK_BYTES:
+                raise ValueError("unpacks to more than its header says")
+    if found < needed:
+        raise ValueError("cut short")
 
 
 def _check_nifti_place(header: object, shape: tuple[int, ...], name: str) -> None:
@@ -184,70 +235,24 @@ def _check_nifti_place(header: object, shape: tuple[int, ...], name: str) -> Non
             )
 
 
-def _read_itk(path: Path) -> tuple[Shaped[np.ndarray, "z y x"], Grid]:
-    import SimpleITK
-
+def _read_text(path: Path) -> tuple[Shaped[np.ndarray, "z y x"], Grid]:
     name = path.name
-    fields = _text_header(path)
-    reader = SimpleITK.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        _check_text_place(fields, name)  # ITK finds an NRRD without `space` malformed
-        raise _unreadable(name) from error
-    shape = tuple(int(n) for n in reader.GetSize())
-    _check_shape(shape, name)
-    _check_text_place(fields, name)
-    if reader.GetNumberOfComponents() != 1:
-        raise _not_scalar(name, f"{reader.GetNumberOfComponents()} values a voxel")
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise _unreadable(name) from error
-    direction = np.array(image.GetDirection()).reshape(len(shape), -1)[:3, :3]
-    steps = (direction * np.array(image.GetSpacing())[:3]).T[::-1]
-    array = SimpleITK.GetArrayFromImage(image)
-    grid = _grid(shape[2::-1], steps, np.array(image.GetOrigin())[:3], name)
+        image = described(path)
+        _check_shape(image.shape, name)
+        if image.steps is None or image.origin is None:
+            raise InputRefused(
+                f"{name} doesn't say where the image lies (no orientation or origin)",
+                "an image with orientation and position",
+                "convert it again from its source with a tool that keeps them",
+            )
+        if image.values_a_voxel != 1:
+            raise _not_scalar(name, f"{image.values_a_voxel} values a voxel")
+        grid = _grid(image.shape[2::-1], image.steps[::-1], image.origin, name)
+        array = values(image)
+    except (Damaged, OSError) as error:
+        raise _unreadable(name, str(error) if isinstance(error, Damaged) else "") from error
     return array.reshape(array.shape[-3:]), grid
-
-
-def _text_header(path: Path) -> set[bytes]:
-    """Names of the fields in the header of an NRRD or MetaImage file."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEADER_BYTES)
-    except OSError as error:
-        raise _unreadable(path.name) from error
-    if path.name.lower().endswith(_NRRD):
-        header, ended, _ = head.replace(b"\r\n", b"\n").partition(b"\n\n")
-        # a detached header may end with the file
-        if not head.startswith(b"NRRD") or not (ended or b"data file:" in header):
-            raise _unreadable(path.name)
-        return _fields(header, b":")
-    header, ended, _ = head.partition(b"ElementDataFile")
-    if not ended or b"NDims" not in header:
-        raise _unreadable(path.name)
-    return _fields(header, b"=")
-
-
-def _check_text_place(fields: set[bytes], name: str) -> None:
-    """Refuse a header without orientation or origin: ITK would take identity and zero."""
-    if name.lower().endswith(_NRRD):
-        said = {b"space", b"space directions", b"space origin"} <= fields
-    else:
-        said = bool(fields & {b"transformmatrix", b"rotation", b"orientation"})
-        said = said and bool(fields & {b"offset", b"position", b"origin"})
-    if not said:
-        raise InputRefused(
-            f"{name} doesn't say where the image lies (no orientation or origin)",
-            "an image with orientation and position",
-            "convert it again from its source with a tool that keeps them",
-        )
-
-
-def _fields(header: bytes, separator: bytes) -> set[bytes]:
-    return {line.split(separator)[0].strip().lower() for line in header.splitlines()}
 
 
 def _check_shape(shape: tuple[int, ...], name: str) -> None:
@@ -284,7 +289,15 @@ def _values(
                 "replace them by what was measured, or by air (CT) or 0 (PET)",
             )
     if unit != "label":
-        return np.ascontiguousarray(array, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            single = np.ascontiguousarray(array, dtype=np.float32)
+        if array.dtype.kind == "f" and not np.isfinite(single).all():
+            raise InputRefused(
+                f"{name} has values beyond what single precision holds",
+                "values up to 3.4e38",
+                "check its scale",
+            )
+        return single
     labels = np.ascontiguousarray(array, dtype=np.uint8) if _fits_bytes(array) else None
     if labels is None:
         raise InputRefused(
@@ -323,7 +336,9 @@ def _grid(
             "axes at right angles",
             "resample it to a regular grid first",
         )
-    return Grid.from_steps((shape[0], shape[1], shape[2]), steps, origin)
+    grid = Grid.from_steps((shape[0], shape[1], shape[2]), steps, origin)
+    check_grid(grid, name)
+    return grid
 
 
 def _affine_ras(grid: Grid) -> Float[np.ndarray, "4 4"]:
@@ -333,9 +348,11 @@ def _affine_ras(grid: Grid) -> Float[np.ndarray, "4 4"]:
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
 
 
-def _unreadable(name: str) -> InputRefused:
+def _unreadable(name: str, what: str = "") -> InputRefused:
     return InputRefused(
-        f"{name} is not an image, or is cut short", _ALLOWED, "copy or export the file again"
+        f"{name} is not an image, or is cut short" + (f" ({what})" if what else ""),
+        _ALLOWED,
+        "copy or export the file again",
     )
 
 

@@ -86,6 +86,17 @@ def test_enhanced_ct_is_the_volume_of_its_slices(syntax: str | None, tmp_path: P
     assert set(stored.reference.sop_instance_uids) == {image.SOPInstanceUID}
 
 
+def test_a_frame_goes_before_the_image_and_keeps_to_itself(tmp_path: Path) -> None:
+    """Some systems leave the first slice's attributes at the top of the image."""
+    slices = tiny_headers()
+    image = enhanced(slices)
+    for keyword in ("ImagePositionPatient", "RescaleSlope", "RescaleIntercept"):
+        setattr(image, keyword, slices[0][keyword].value)
+    stored = read_series(only(save([image], tmp_path / "enhanced")))
+    np.testing.assert_array_equal(stored.array, values_of(slices))
+    assert stored.grid == series_geometry(only(save(slices, tmp_path / "single"))).grid
+
+
 @pytest.mark.parametrize("modality", ["CT", "PT"])
 def test_what_highdicom_converts_is_read_as_the_slices_it_was_made_of(
     modality: str, tmp_path: Path

@@ -14,7 +14,9 @@ import hnuiseg
 ROOMS = (
     "errors",
     "volume",
+    "limits",
     "dicom",
+    "text_headers",
     "files",
     "study",
     "preprocessing",

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pydicom
 from pydicom import config
+from pydicom.datadict import dictionary_VR
+from pydicom.tag import Tag
 from pydicom.uid import (
     UID,
     EnhancedCTImageStorage,
@@ -18,6 +20,7 @@ from pydicom.uid import (
 )
 
 from hnuiseg.dicom.attributes import UNREADABLE, named, number, text
+from hnuiseg.dicom.headers import TAGS
 from hnuiseg.errors import InputRefused
 
 _READ = {
@@ -108,13 +111,13 @@ def _copy(header: pydicom.Dataset) -> pydicom.Dataset:
 def _take(target: pydicom.Dataset, group: pydicom.Dataset) -> None:
     for keyword in _UNASSIGNED:
         for item in _items(group, keyword):
-            for element in item:
-                target[element.tag] = element
+            for tag in set(item.keys()).intersection(TAGS):  # copied into thousands of frames
+                target[tag] = item[tag]
     for keyword, names in _GROUPS.items():
         for item in _items(group, keyword):
             for name, classic in names.items():
-                if name in item:
-                    setattr(target, classic, item[name].value)
+                if name in item:  # setattr would change the element that all frames share
+                    target.add_new(Tag(classic), dictionary_VR(classic), item[name].value)
 
 
 def _items(group: pydicom.Dataset, keyword: str) -> Iterator[pydicom.Dataset]:

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from hnuiseg.dicom.attributes import named, numbers, text
 from hnuiseg.dicom.scan import SeriesHeaders
 from hnuiseg.errors import InputRefused
+from hnuiseg.limits import check_grid
 from hnuiseg.volume import Grid
 
 _ORIENTATION = 1e-4  # per direction cosine, between slices
@@ -103,6 +104,7 @@ def series_geometry(series: SeriesHeaders) -> SeriesGeometry:
         slices.positions[0],
         series.frame_of_reference,
     )
+    check_grid(grid, f"the series of {series.paths[0].name}")
     return SeriesGeometry(grid, tuple(int(i) for i in order), notes)
 
 
@@ -123,7 +125,10 @@ def _shape(headers: Sequence[pydicom.Dataset], names: Sequence[str]) -> tuple[in
     if len(shapes) > 1:
         listed = " and ".join(f"{r} × {c}" for r, c in sorted(shapes)[:3])
         raise InputRefused(f"slices of {listed} rows × columns", "one shape", _EXPORT)
-    return shapes.pop()
+    rows, columns = shapes.pop()
+    if min(rows, columns) < 1:
+        raise InputRefused(f"slices of {rows} × {columns} pixels", "at least one", _EXPORT)
+    return rows, columns
 
 
 def _one_patient_and_frame(series: SeriesHeaders) -> None:

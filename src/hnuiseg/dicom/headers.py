@@ -10,8 +10,8 @@ from typing import BinaryIO
 import pydicom
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from hnuiseg.dicom import bounded
 from hnuiseg.dicom.attributes import UNREADABLE
 
 # Every top-level attribute that anything looks at in the headers of a scan; a test holds that.
@@ -49,23 +49,27 @@ def _kept() -> list[BaseTag]:
     return tags
 
 
-_TAGS = _kept()
+TAGS = _kept()
 
 _CHARSET = Tag("SpecificCharacterSet")
 
 Element = DataElement | RawDataElement
-Known = dict[Hashable, Element]
+
+
+class Known(dict[Hashable, Element]):
+    """Values by their bytes; `held` counts the items of sequences that all headers hold."""
+
+    held = 0
 
 
 def read_header(file: BinaryIO, *, bare: bool) -> tuple[pydicom.Dataset, int | None]:
     """The kept elements up to Pixel Data, and the offset of its element in the file.
 
     The offset is None where the file is deflated, and means nothing where there are no
-    pixels. `bare`: without preamble. Raises what pydicom raises on damaged files.
+    pixels. `bare`: without preamble. InputRefused beyond a limit of `hnuiseg.limits`; else raises
+    what pydicom raises on damaged files.
     """
-    header = pydicom.dcmread(file, stop_before_pixels=True, force=bare, specific_tags=list(_TAGS))
-    deflated = header.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
-    return header, None if deflated else file.tell()
+    return bounded.read_header(file, TAGS, force=bare)
 
 
 def converted(header: pydicom.Dataset, known: Known, charset: Hashable = None) -> pydicom.Dataset:
@@ -100,5 +104,6 @@ def _converted(
         return raw
     if element.VR != "SQ":
         return element
+    known.held += len(element.value)
     items = [converted(item, known, charset) for item in element.value]
     return DataElement(tag, "SQ", pydicom.Sequence(items))

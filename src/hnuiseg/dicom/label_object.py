@@ -6,6 +6,7 @@ from typing import Literal
 import pydicom
 
 from hnuiseg.dicom.attributes import UNREADABLE, UNREADABLE_FILE, text
+from hnuiseg.dicom.bounded import read_data_set
 from hnuiseg.errors import InputRefused
 
 Drawing = Literal["RTSTRUCT", "SEG"]
@@ -20,7 +21,7 @@ _ALLOWED = "a label map (NIfTI, NRRD, MHA), an RTSTRUCT or a SEG"
 def read_drawing(path: Path) -> tuple[Drawing, pydicom.Dataset]:
     """An RTSTRUCT or SEG as a data set; InputRefused for anything else."""
     try:
-        dataset = pydicom.dcmread(path)
+        dataset = read_data_set(path)
         sop_class = text(dataset, "SOPClassUID")
     except UNREADABLE_FILE as fault:
         raise InputRefused(

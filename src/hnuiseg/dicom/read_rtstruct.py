@@ -1,5 +1,6 @@
 """RTSTRUCT to masks on the grid of the series that it was drawn on."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from jaxtyping import Bool, Float
 from pydicom.tag import Tag
 
 from hnuiseg.dicom.attributes import UNREADABLE_FILE
+from hnuiseg.dicom.bounded import read_data_set
 from hnuiseg.dicom.contours import fill_contours
 from hnuiseg.errors import InputRefused
+from hnuiseg.limits import MOST_MASK_BYTES
 from hnuiseg.volume import Grid
 
 _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -61,7 +64,7 @@ def read_rtstruct(
     frame of reference. Source: DICOM PS3.3 C.8.8.5, C.8.8.6.
     """
     try:
-        dataset = pydicom.dcmread(source) if isinstance(source, Path) else source
+        dataset = read_data_set(source) if isinstance(source, Path) else source
         return _read(dataset, grid, wanted)
     except UNREADABLE_FILE as fault:
         name = source.name if isinstance(source, Path) else "an RT Structure Set"
@@ -99,6 +102,12 @@ def _read(dataset: pydicom.Dataset, grid: Grid, wanted: Callable[[str], bool]) -
         if _foreign(roi.frame_of_reference, grid):
             notes.append(f"{roi.name}: drawn in another frame of reference, left out")
             continue
+        if (len(masks) + 1) * math.prod(grid.shape) > MOST_MASK_BYTES:
+            raise InputRefused(
+                f"{len(masks) + 1} regions and more on {' × '.join(map(str, grid.shape))} voxels",
+                f"masks of {MOST_MASK_BYTES} bytes in all",
+                "ask for the regions that matter",
+            )
         name = _unused(roi.name, masks)
         masks[name] = _region(contours, grid, name, notes)
     notes += [

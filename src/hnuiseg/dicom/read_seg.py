@@ -11,8 +11,11 @@ from jaxtyping import Float, Shaped
 from pydicom.uid import ImplicitVRLittleEndian
 
 from hnuiseg.dicom.attributes import UNREADABLE_FILE, number, numbers, text
+from hnuiseg.dicom.bounded import read_data_set
+from hnuiseg.dicom.codestream import check_pixels, decoded_pixels
 from hnuiseg.dicom.tumour_codes import Code
 from hnuiseg.errors import InputRefused
+from hnuiseg.limits import MOST_MASK_BYTES, MOST_VOXELS, check_grid
 from hnuiseg.volume import Grid
 
 SegKind = Literal["BINARY", "FRACTIONAL", "LABELMAP"]
@@ -22,7 +25,6 @@ _ALLOWED = "a DICOM Segmentation (SEG)"
 _OFF_GRID_MM = 0.1  # as for series of slices
 _ALIKE = 1e-4  # direction cosines, and mm of pixel spacing
 _SAME_PLANE_MM = 1e-3
-_MOST_VOXELS = 2**31  # of one segment; a scan of the whole body has 2**29
 _EXPORT = "export the segmentation again"
 
 
@@ -76,7 +78,7 @@ def read_seg(source: Path | pydicom.Dataset, wanted: Callable[[str], bool] = _ev
     """
     name = source.name if isinstance(source, Path) else "a segmentation"
     try:
-        dataset = pydicom.dcmread(source) if isinstance(source, Path) else source
+        dataset = read_data_set(source) if isinstance(source, Path) else source
         return _read(dataset, name, wanted)
     except (RuntimeError, *UNREADABLE_FILE) as fault:
         raise InputRefused(
@@ -100,12 +102,20 @@ def _read(dataset: pydicom.Dataset, name: str, wanted: Callable[[str], bool]) ->
             "a Segment Sequence (0062,0002) with every segment",
             _EXPORT,
         )
-    segments = []
+    segments: list[Segment] = []
+    taken = 0
     for segment, item in sorted(described.items()):
         label = text(item, "SegmentLabel")
         if segment == 0 or not wanted(label):  # 0 is a label map's background
             continue
         array = np.zeros(frames.grid.shape, dtype=bool if levels == 1 else np.float32)
+        taken += array.nbytes
+        if taken > MOST_MASK_BYTES:
+            raise InputRefused(
+                f"{name} has {len(described)} segments of {array.size} voxels",
+                f"masks of {MOST_MASK_BYTES} bytes in all",
+                "ask for the segments that matter",
+            )
         for plane, values in _planes(kind, frames, pixels, segment):
             array[plane] = values if levels == 1 else values.astype(np.float32) / levels
         segments.append(Segment(segment, label, _type_code(item), array))
@@ -150,7 +160,8 @@ def _pixels(
         stored = np.frombuffer(dataset.PixelData, dtype=np.uint8)
         pixels = np.unpackbits(stored[: -(-count // 8)], bitorder="little")[:count]
     else:
-        pixels = dataset.pixel_array
+        check_pixels(dataset, name)
+        pixels = decoded_pixels(dataset)
     if pixels.size != count:
         raise InputRefused(
             f"{name} has {pixels.size} pixels, not {count}", f"{frames} whole frames", _EXPORT
@@ -206,10 +217,10 @@ def _frames(dataset: pydicom.Dataset, name: str, kind: SegKind) -> _Frames:
     step, planes, notes = _stack(positions, normal, find.step(per_frame), name)
     rows, columns = (int(number(dataset, k) or 0) for k in ("Rows", "Columns"))
     count = int(planes.max()) + 1
-    if min(rows, columns, *spacing) <= 0 or count * rows * columns > _MOST_VOXELS:
+    if min(rows, columns, *spacing) <= 0 or count * rows * columns > MOST_VOXELS:
         raise InputRefused(
             f"{name} spans {count} × {rows} × {columns} voxels",
-            f"voxels with a size, and up to {_MOST_VOXELS} of them",
+            f"voxels with a size, and up to {MOST_VOXELS} of them",
             _EXPORT,
         )
     grid = Grid.from_steps(
@@ -218,6 +229,7 @@ def _frames(dataset: pydicom.Dataset, name: str, kind: SegKind) -> _Frames:
         positions[int(np.argmin(positions @ normal))],
         text(dataset, "FrameOfReferenceUID"),
     )
+    check_grid(grid, name)
     segments = (0,) * len(per_frame) if kind == "LABELMAP" else find.segments(per_frame)
     places = list(zip(planes.tolist(), segments, strict=True))
     if len(set(places)) < len(places):

@@ -20,6 +20,7 @@ from pydicom import config
 from pydicom.uid import DeformableSpatialRegistrationStorage, SpatialRegistrationStorage
 
 from hnuiseg.dicom.attributes import UNREADABLE, UNREADABLE_FILE, named, numbers, text
+from hnuiseg.dicom.bounded import read_data_set
 from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Grid
 
@@ -154,7 +155,7 @@ def _header(path: Path) -> pydicom.Dataset:
     try:
         with config.disable_value_validation(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return pydicom.dcmread(path)
+            return read_data_set(path)
     except UNREADABLE_FILE as error:
         raise InputRefused(
             f"{path.name} is damaged ({type(error).__name__})", _ALLOWED, _REMEDY
@@ -222,7 +223,7 @@ def _itk(path: Path) -> Join:
             )
         shift = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
         axes = [np.array(transform.TransformPoint(p)) - shift for p in np.eye(3).tolist()]
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # ValueError: ITK quotes what is no text
         raise InputRefused(f"{path.name} can't be read by ITK", _ALLOWED, _REMEDY) from error
     ct_to_pet = np.eye(4)
     ct_to_pet[:3, :3], ct_to_pet[:3, 3] = np.column_stack(axes), shift

@@ -12,10 +12,14 @@ from importlib import resources
 from pathlib import Path
 
 from hnuiseg.errors import InputRefused
+from hnuiseg.limits import MOST_TEXT_BYTES
 
 REGIONS = ("GTVp", "GTVn")
 _BOTH = "both"
 _ALIKE = re.compile(r"[\s.\-_]+")
+_LONGEST_NAME = 256  # (3006,0026) has 64
+_MOST_ENDLESS = 3  # each multiplies the steps of a match by the length of the name
+_ENDLESS = (RecursionError, OverflowError)  # brackets within brackets; a number without end
 _SHIPPED = "roi_names.toml"
 
 
@@ -59,9 +63,13 @@ def roi_name_rules(path: Path | None = None) -> tuple[NameRule, ...]:
     name = _SHIPPED if path is None else path.name
     file = resources.files("hnuiseg.dicom").joinpath(_SHIPPED) if path is None else path
     try:
-        rules = tomllib.loads(file.read_text(encoding="utf-8"))["rule"]
+        with file.open("rb") as opened:
+            content = opened.read(MOST_TEXT_BYTES + 1)
+        if len(content) > MOST_TEXT_BYTES:
+            raise ValueError(f"more than {MOST_TEXT_BYTES} bytes")
+        rules = tomllib.loads(content.decode())["rule"]
         return tuple(_rule(rule) for rule in rules)
-    except (OSError, KeyError, TypeError, ValueError, re.error) as fault:
+    except (OSError, LookupError, TypeError, ValueError, re.error, *_ENDLESS) as fault:
         raise InputRefused(
             f"ROI name patterns in {name} can't be used ({type(fault).__name__}: {fault})",
             "[[rule]] tables with region (GTVp, GTVn or both), certain and patterns",
@@ -91,6 +99,8 @@ def map_roi_names(names: Iterable[str], rules: tuple[NameRule, ...]) -> RoiNames
 
 
 def _first(name: str, rules: tuple[NameRule, ...]) -> NameRule | None:
+    if len(name) > _LONGEST_NAME:
+        return None
     plain = _ALIKE.sub("_", name.strip()).casefold()
     for rule in rules:
         if any(pattern.fullmatch(plain) for pattern in rule.patterns):
@@ -104,4 +114,14 @@ def _rule(table: dict[str, object]) -> NameRule:
         raise ValueError(f"no region is called {region!r}")
     if not isinstance(certain, bool) or not isinstance(patterns, list):
         raise TypeError("certain is true or false, patterns is a list")
-    return NameRule(str(region), certain, tuple(re.compile(p, re.IGNORECASE) for p in patterns))
+    return NameRule(str(region), certain, tuple(_pattern(p) for p in patterns))
+
+
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """A pattern that no name can keep busy for longer than a blink."""
+    endless = re.findall(r"(?<!\\)(?:[*+]|\{\d*,\})", pattern)
+    if len(endless) > _MOST_ENDLESS or re.search(r"(?<!\\)\)[*+{]", pattern):
+        raise ValueError(
+            f"{pattern!r} repeats a group, or has more than {_MOST_ENDLESS} repetitions without end"
+        )
+    return re.compile(pattern, re.IGNORECASE)

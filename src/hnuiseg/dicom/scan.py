@@ -27,9 +27,11 @@ from pydicom.uid import (
 )
 
 from hnuiseg.dicom.attributes import UNREADABLE_FILE, named, text, words
+from hnuiseg.dicom.bounded import read_data_set
 from hnuiseg.dicom.enhanced import frames, why_not_read
 from hnuiseg.dicom.headers import Known, converted, read_header
 from hnuiseg.errors import InputRefused
+from hnuiseg.limits import MOST_ITEMS_A_FOLDER
 
 _SINGLE_FRAME = {CTImageStorage, PositronEmissionTomographyImageStorage, MRImageStorage}
 _ENHANCED = {
@@ -180,11 +182,18 @@ def scan_folder(folder: Path, progress: Callable[[int, int], None] | None = None
         )
     unread: list[Unread] = []
     paths = sorted(_files(folder, unread))
-    known: Known = {}
+    known = Known()
     kept: dict[str, _Image] = {}
     clashing: list[_Image] = []
     for done, path in enumerate(paths, start=1):
         image = _image(path, known)
+        if known.held > MOST_ITEMS_A_FOLDER:
+            raise InputRefused(
+                f"the headers of folder {folder.name!r} hold more than {MOST_ITEMS_A_FOLDER} items "
+                "of sequences",
+                "up to so many",
+                "give a folder with one study",
+            )
         if isinstance(image, Unread):
             unread.append(image)
         elif image is not None:
@@ -311,10 +320,10 @@ def _same(a: Path, b: Path) -> bool:
             return True
         with config.disable_value_validation(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            one, other = (pydicom.dcmread(path, force=True) for path in (a, b))
+            one, other = (read_data_set(path, force=True) for path in (a, b))
             syntaxes = {text(d.file_meta, "TransferSyntaxUID") for d in (one, other)}
             return len(syntaxes) == 1 and bool(one == other)
-    except UNREADABLE_FILE:
+    except (InputRefused, *UNREADABLE_FILE):
         return False
 
 

@@ -15,6 +15,8 @@ from pydicom import config
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from hnuiseg.dicom.attributes import UNREADABLE_FILE, named, number, text
+from hnuiseg.dicom.bounded import read_data_set
+from hnuiseg.dicom.codestream import check_pixels, decoded_pixels
 from hnuiseg.dicom.geometry import series_geometry
 from hnuiseg.dicom.reference import DicomReference, PatientStudy
 from hnuiseg.dicom.scan import PixelPlace, SeriesHeaders
@@ -188,9 +190,10 @@ def _decoded(path: Path, header: pydicom.Dataset) -> Shaped[np.ndarray, "..."]:
     try:
         with config.disable_value_validation(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # overlong text and padding; lengths are checked here
-            whole = pydicom.dcmread(path, force=True)  # the scan knows that it is DICOM
+            whole = read_data_set(path, force=True, strict=False)  # the scan knows that it is DICOM
             _complete(whole, path.name)
-            pixels = whole.pixel_array
+            check_pixels(whole, path.name)
+            pixels = decoded_pixels(whole)
             changed = text(whole, "SOPInstanceUID") != text(header, "SOPInstanceUID")
     except (RuntimeError, *UNREADABLE_FILE) as error:
         raise InputRefused(

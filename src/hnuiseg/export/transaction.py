@@ -22,6 +22,7 @@ from pathlib import Path
 from hnuiseg.errors import OutputFailed
 
 RESULT_NAME = "result.json"
+_MOST_RESULT_BYTES = 1 << 24
 _LITTER = {".DS_Store", "Thumbs.db"}  # file browsers leave these in any folder they show
 _PARTIAL, _REPLACED, _PROBE = "partial", "replaced", "probe"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
@@ -205,11 +206,12 @@ def _check_existing(place: Path) -> None:
 def _written_by_us(place: Path) -> set[str]:
     """Names that a result.json of ours lists, itself included; empty where there is none."""
     try:
-        described = json.loads((place / RESULT_NAME).read_text(encoding="utf-8"))
+        with (place / RESULT_NAME).open("rb") as file:
+            described = json.loads(file.read(_MOST_RESULT_BYTES))  # a longer one is cut: no JSON
         if not str(described["software"]).startswith("hnuiseg"):
             return set()
         return {RESULT_NAME, *map(str, described["files"])}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
 
 

@@ -1,8 +1,9 @@
 """Model files: read, verify, write; the shipped weights and their cards."""
 
 from hnuiseg.models.catalogue import DEFAULT, load_model, shipped_models
-from hnuiseg.models.file import Card, ModelFile, ModelSettings, model_bytes, read_model
+from hnuiseg.models.file import Card, ModelFile, model_bytes, read_model
 from hnuiseg.models.scales import COMPACT, FULL
+from hnuiseg.models.settings import ModelSettings
 
 __all__ = [
     "COMPACT",

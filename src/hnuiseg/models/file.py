@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from hnuiseg.errors import ModelMismatch
+from hnuiseg.limits import MOST_FILE_BYTES
+from hnuiseg.models.settings import ModelSettings, check_settings
 
 FORMAT = 1
 
@@ -33,19 +35,6 @@ class Card:
     seed: int
     figures: dict[str, float]  # measured on held-out cases, named with unit and cohort
     limits: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """How images must be prepared and the network be built and run."""
-
-    network: str  # name in the networks registry
-    network_settings: dict[str, Any]
-    ct_scheme: str  # names in preprocessing
-    pet_scheme: str
-    working_spacing: tuple[float, float, float] | None  # z, y, x; mm; None keeps the CT's
-    window: tuple[int, int, int]  # z, y, x; voxels
-    dropout_rate: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +59,10 @@ def read_model(path: Path) -> ModelFile:
             "run `hnuiseg models`",
         )
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST_FILE_BYTES + 1)
+        if len(content) > MOST_FILE_BYTES:
+            raise ValueError(f"more than {MOST_FILE_BYTES} bytes")
         weights = load(content)
         length = int.from_bytes(content[:8], "little")
         header = json.loads(content[8 : 8 + length])
@@ -83,7 +75,17 @@ def read_model(path: Path) -> ModelFile:
             )
         card = Card(**described["card"])
         settings = ModelSettings(**_tuples(described["settings"]))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        check_settings(settings)
+        _check_weights(weights)
+    except (
+        SafetensorError,
+        OSError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise ModelMismatch(
             f"{path.name} is not a model of hnuiseg ({type(error).__name__})",
             "a whole .safetensors file written by hnuiseg",
@@ -101,6 +103,12 @@ def model_bytes(
     described = {"format": FORMAT, "card": asdict(card), "settings": asdict(settings)}
     ordered = {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}
     return bytes(save(ordered, metadata={"hnuiseg": json.dumps(described, sort_keys=True)}))
+
+
+def _check_weights(weights: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
+    for name, weight in weights.items():
+        if weight.dtype.kind == "f" and not np.isfinite(weight).all():
+            raise ValueError(f"{name} is not finite")
 
 
 def _tuples(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Sizes of a model, by name: the paper's, and one for two cores."""
 
-from hnuiseg.models.file import ModelSettings
+from hnuiseg.models.settings import ModelSettings
 
 FULL = ModelSettings(
     network="resenc-full",
