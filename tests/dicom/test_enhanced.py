@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,21 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from hnuiseg.dicom import SeriesHeaders, read_series, scan_folder, series_geometry, suv_factor
+from hnuiseg.dicom import (
+    ENTROPY,
+    Made,
+    SeriesHeaders,
+    Structure,
+    binary_seg,
+    fractional_seg,
+    parametric_map,
+    read_series,
+    scan_folder,
+    series_geometry,
+    suv_factor,
+)
 from hnuiseg.errors import InputRefused
+from pretend import CREATED, structures_file
 from tiny_series import save, tiny_headers, values_of
 
 _ORDER = (3, 0, 4, 1, 2)
@@ -95,6 +109,46 @@ def test_a_frame_goes_before_the_image_and_keeps_to_itself(tmp_path: Path) -> No
     stored = read_series(only(save([image], tmp_path / "enhanced")))
     np.testing.assert_array_equal(stored.array, values_of(slices))
     assert stored.grid == series_geometry(only(save(slices, tmp_path / "single"))).grid
+
+
+def test_what_is_drawn_on_a_frame_names_it(tmp_path: Path) -> None:
+    """RTSTRUCT, SEG and map: the frame that a reference names lies where contour or frame does."""
+    slices = tiny_headers(plane=(36, 40))
+    image = enhanced([slices[k] for k in _ORDER])
+    stored = read_series(only(save([image], tmp_path / "enhanced")))
+    grid, reference = stored.grid, stored.reference
+    mask = np.zeros(grid.shape, dtype=bool)
+    mask[1:4, 5:9, 7:12] = True
+    drawing, made = [Structure("GTVp", 1, mask, (255, 0, 0))], Made(CREATED, "a", "b", "c")
+    share = mask.astype(np.float32)
+    places = [
+        group.PlanePositionSequence[0].ImagePositionPatient
+        for group in image.PerFrameFunctionalGroupsSequence
+    ]
+    found = []
+    for made_of in (
+        binary_seg(drawing, grid, reference, made),
+        fractional_seg({"GTVp": share}, {"GTVp": (255, 0, 0)}, grid, reference, made),
+        parametric_map(share, ENTROPY, grid, reference, made),
+    ):
+        for frame in made_of.PerFrameFunctionalGroupsSequence:
+            (source,) = frame.DerivationImageSequence[0].SourceImageSequence
+            found.append((source, frame.PlanePositionSequence[0].ImagePositionPatient))
+        (listed,) = made_of.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+        assert listed.ReferencedSOPInstanceUID == image.SOPInstanceUID
+    contours = pydicom.dcmread(BytesIO(structures_file(grid, reference, *drawing)))
+    for contour in contours.ROIContourSequence[0].ContourSequence:
+        (source,) = contour.ContourImageSequence
+        found.append((source, [*places[0][:2], contour.ContourData[2]]))
+    assert len(found) == 3 + 3 + 5 + 3
+    for source, position in found:
+        assert source.ReferencedSOPClassUID == EnhancedCTImageStorage
+        assert source.ReferencedSOPInstanceUID == image.SOPInstanceUID
+        np.testing.assert_allclose(
+            np.array(places[source.ReferencedFrameNumber - 1], dtype=float),
+            np.array(position, dtype=float),
+            atol=1e-3,
+        )
 
 
 @pytest.mark.parametrize("modality", ["CT", "PT"])

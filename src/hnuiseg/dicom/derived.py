@@ -16,6 +16,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+from hnuiseg.dicom.frame_references import name_frames, stand_ins
 from hnuiseg.dicom.reference import DicomReference
 from hnuiseg.dicom.write_series import repeat_patient
 from hnuiseg.errors import OutputFailed
@@ -107,11 +108,10 @@ def sources(grid: Grid, reference: DicomReference) -> list[Dataset]:
     """
     require_fit(grid, reference)
     found = []
-    for uid, position in zip(
-        reference.sop_instance_uids, reference.image_positions_mm, strict=True
-    ):
+    sop_class, uids = stand_ins(reference)
+    for uid, position in zip(uids, reference.image_positions_mm, strict=True):
         image = Dataset()
-        image.SOPClassUID = reference.sop_class_uid
+        image.SOPClassUID = sop_class
         image.SOPInstanceUID = uid
         image.SeriesInstanceUID = reference.series_instance_uid
         image.StudyInstanceUID = reference.patient.study_instance_uid
@@ -133,6 +133,7 @@ def sources(grid: Grid, reference: DicomReference) -> list[Dataset]:
 
 def finish(dataset: Dataset, reference: DicomReference, made: Made, base: str) -> None:
     """Name patient and times, and replace what was drawn at random."""
+    name_frames(dataset, reference)
     repeat_patient(dataset, reference.patient)
     dataset.ContentCreatorName = None  # type 2, and highdicom leaves it out of a map
     dataset.PositionReferenceIndicator = reference.position_reference_indicator

@@ -32,3 +32,4 @@ class DicomReference:
     ]  # exact ImagePositionPatient, same order
     frame_of_reference: str
     position_reference_indicator: str
+    frame_numbers: tuple[int, ...] = ()  # from 1, same order; () where each slice is an image

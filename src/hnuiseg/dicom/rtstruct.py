@@ -167,6 +167,8 @@ def _referenced_image(reference: DicomReference, index: int) -> Dataset:
     image = Dataset()
     image.ReferencedSOPClassUID = reference.sop_class_uid
     image.ReferencedSOPInstanceUID = reference.sop_instance_uids[index]
+    if reference.frame_numbers:
+        image.ReferencedFrameNumber = reference.frame_numbers[index]
     return image
 
 

@@ -64,7 +64,9 @@ def read_series(
         if progress is not None:
             progress(done + 1, len(geometry.order))
     headers = tuple(series.headers[i] for i in geometry.order)
-    return StoredSeries(array, geometry.grid, headers, _reference(headers), geometry.notes)
+    numbers = [series.places[i].frame for i in geometry.order] if series.places else []
+    reference = _reference(headers, tuple(n + 1 for n in numbers if n is not None))
+    return StoredSeries(array, geometry.grid, headers, reference, geometry.notes)
 
 
 def _planes(
@@ -250,7 +252,9 @@ def _first_line(error: Exception) -> str:
     return lines[0][:160].rstrip(":") if lines else type(error).__name__
 
 
-def _reference(headers: tuple[pydicom.Dataset, ...]) -> DicomReference:
+def _reference(
+    headers: tuple[pydicom.Dataset, ...], frame_numbers: tuple[int, ...]
+) -> DicomReference:
     first = headers[0]
     patient = PatientStudy(
         patient_name=text(first, "PatientName"),
@@ -276,4 +280,5 @@ def _reference(headers: tuple[pydicom.Dataset, ...]) -> DicomReference:
         image_positions_mm=tuple(positions),
         frame_of_reference=text(first, "FrameOfReferenceUID"),
         position_reference_indicator=text(first, "PositionReferenceIndicator"),
+        frame_numbers=frame_numbers,
     )
