@@ -25,6 +25,7 @@ from hnuiseg.dicom import (
     read_seg,
     tumour_of_code,
 )
+from hnuiseg.dicom.derived import common_arguments, sources
 from hnuiseg.errors import InputRefused, OutputFailed
 from hnuiseg.volume import Grid
 from needs import unpacked
@@ -261,6 +262,30 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(InputRefused, match="seg"):
             read_seg(path)
+
+
+def test_a_label_map_of_another_software_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """LABELMAP (PS3.3 A.51, since 2024e), as highdicom writes it: one value a voxel."""
+    from highdicom.seg import Segmentation, SegmentDescription
+
+    masks = {name: np.zeros(GRID.shape, dtype=bool) for name in ("GTVp", "GTVn")}
+    masks["GTVp"][1:4, 2:6, 1:4] = True
+    masks["GTVn"][2:5, 6:8, 4:7] = True
+    grid, described = GRID, binary(GRID, **masks).SegmentSequence
+    label_map = masks["GTVp"].astype(np.uint8) + 2 * masks["GTVn"].astype(np.uint8)
+    dataset = Segmentation(
+        sources(grid, reference(grid)),
+        label_map,
+        "LABELMAP",
+        [SegmentDescription.from_dataset(item) for item in described],
+        **common_arguments("a", MADE, 1, "TUMOUR"),
+    )
+    path = tmp_path / "map.dcm"
+    path.write_bytes(dicom_bytes(dataset))
+    found = read_seg(path)
+    for name, mask in masks.items():
+        np.testing.assert_array_equal(on(grid, found, name), mask)
+    assert len(found.segments) == 2
 
 
 def test_published_segmentations_are_read_exactly(tmp_path: Path) -> None:
