@@ -137,6 +137,7 @@ def _read_nifti(path: Path) -> tuple[Shaped[np.ndarray, "z y x"], Grid]:
     name = path.name
     try:
         header = _nifti_header(path)
+        _mend_qform(header, name)
         shape = tuple(int(n) for n in header.get_data_shape())
         _check_shape(shape, name)
         _check_nifti_place(header, shape, name)
@@ -181,9 +182,31 @@ def _nifti_header(path: Path) -> Any:
     return header
 
 
+def _mend_qform(header: Any, name: str) -> None:
+    """Sign and sizes of a qform where they aren't what they must be, as far as that is certain.
+
+    nifti1.h: "if qfac = 0, then take qfac = 1". Of sizes below 0 it says nothing: nibabel drops
+    the sign, ITK mirrors. So the sform must say which, and `_check_nifti_place` hold them together.
+    """
+    if not int(header["qform_code"]):
+        return
+    sizes = header["pixdim"]
+    if sizes[0] == 0:
+        sizes[0] = 1
+    if (sizes[1:4] < 0).any():
+        if not int(header["sform_code"]):
+            raise InputRefused(
+                f"{name} has voxels of {' x '.join(f'{s:.4g}' for s in sizes[1:4])} mm, which "
+                "some tools mirror and others don't",
+                "sizes above 0, or an sform beside the qform",
+                "convert it again from its source",
+            )
+        sizes[1:4] = abs(sizes[1:4])
+
+
 def _check_size(path: Path, header: Any, shape: tuple[int, ...]) -> None:
     """ValueError where the file is shorter than its header says; for gzip, longer too."""
-    offset = float(header["vox_offset"])
+    offset = float(header["vox_offset"])  # 0 too is refused: ITK reads from 348, nibabel from 0
     least = header.sizeof_hdr + 4
     if not (least <= offset <= _MOST_OFFSET and offset == int(offset)):
         raise ValueError("values within the header, or far off")
@@ -350,7 +373,7 @@ def _affine_ras(grid: Grid) -> Float[np.ndarray, "4 4"]:
 
 def _unreadable(name: str, what: str = "") -> InputRefused:
     return InputRefused(
-        f"{name} is not an image, or is cut short" + (f" ({what})" if what else ""),
+        f"{name} can't be read ({what})" if what else f"{name} is not an image, or is cut short",
         _ALLOWED,
         "copy or export the file again",
     )

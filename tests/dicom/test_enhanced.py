@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -109,6 +110,14 @@ def test_a_frame_goes_before_the_image_and_keeps_to_itself(tmp_path: Path) -> No
     stored = read_series(only(save([image], tmp_path / "enhanced")))
     np.testing.assert_array_equal(stored.array, values_of(slices))
     assert stored.grid == series_geometry(only(save(slices, tmp_path / "single"))).grid
+
+
+def test_frames_and_single_images_are_no_series(tmp_path: Path) -> None:
+    """What is drawn on it could not name them alike."""
+    series = only(save(tiny_headers(), tmp_path))
+    mixed = replace(series, places=(replace(series.places[0], frame=0), *series.places[1:]))
+    with pytest.raises(InputRefused, match="1 frames of multi-frame images and 4 other images"):
+        read_series(mixed)
 
 
 def test_what_is_drawn_on_a_frame_names_it(tmp_path: Path) -> None:

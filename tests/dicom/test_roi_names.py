@@ -91,3 +91,63 @@ def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path, text: str) -> No
         roi_name_rules(file)
     with pytest.raises(InputRefused, match=r"missing\.toml"):
         roi_name_rules(tmp_path / "missing.toml")
+
+
+def _of(tmp_path: Path, pattern: str) -> Path:
+    file = tmp_path / "ours.toml"
+    file.write_text(f"[[rule]]\nregion = 'GTVp'\ncertain = true\npatterns = ['{pattern}']\n")
+    return file
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a?" * 40 + "a" * 40 + "!",
+        "(a|a)?" * 40 + "!",
+        "(a|a)" * 40 + "!",
+        "(((a?)?a?)?a?)?" * 10 + "!",
+        "a{0,9}" * 10 + "!",
+        "a{,63}" * 4 + "!",
+        "a*?" * 5 + "!",
+        ".*[ab]+a{2,}.*.*!",
+        "(a+)+!",
+        "(?:a|a)*!",
+        "(a|ab){9}!",
+        "(a|a){0,9}!",
+        "(?=(a+)+!)a",
+        r"(a*)(\1)!",
+        "(?P<x>a*)(?P=x)!",
+        "(a)?(?(1)b|c)",
+        "(?i)a",
+        "(?>a)",
+        "a*+",
+        "a" * 1025,
+    ],
+)
+def test_patterns_that_might_not_end_are_refused(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(InputRefused, match=r"patterns in ours\.toml can't be used \(ValueError"):
+        roi_name_rules(_of(tmp_path, pattern))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        (r"(.*_)?gtv.*n\d{1,2}", "left_gtv_old_n12"),
+        (r"gtv(?!.*opti).*", "gtv_new"),
+        (r"(?P<what>gtv)(?:p|t)??", "gtvp"),
+        (r"[]*+?{(|]{2}gtv", "(*gtv"),
+        (r"\{2}\*\?{}", "{2}*?{}"),
+        (r"a{,2}b{1,}?c{3}", "aabbccc"),
+        ("a?" * 19, "a" * 19),
+    ],
+)
+def test_patterns_that_end_are_taken(tmp_path: Path, pattern: str, name: str) -> None:
+    assert map_roi_names([name], roi_name_rules(_of(tmp_path, pattern))).certain == {name: "GTVp"}
+
+
+def test_names_longer_than_dicom_allows_are_left_out(tmp_path: Path) -> None:
+    """What is counted of a pattern is counted for names of 64 characters."""
+    rules = roi_name_rules(_of(tmp_path, "a*"))
+    found = map_roi_names(["a" * 64, "a" * 65, " " * 99 + "aa"], rules)
+    assert found.certain == {"a" * 64: "GTVp", " " * 99 + "aa": "GTVp"}
+    assert found.unmatched == ("a" * 65,)

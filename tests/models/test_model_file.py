@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,15 @@ from hnuiseg.cohorts import Variant, phantom, phantom_case
 from hnuiseg.errors import ModelMismatch
 from hnuiseg.evaluation import evaluate
 from hnuiseg.inference import PredictOptions, network_for, predict
-from hnuiseg.models import COMPACT, FULL, load_model, model_bytes, read_model, shipped_models
+from hnuiseg.models import (
+    COMPACT,
+    FULL,
+    ModelFile,
+    load_model,
+    model_bytes,
+    read_model,
+    shipped_models,
+)
 from hnuiseg.networks import NETWORKS
 from hnuiseg.volume import Volume
 from small_model import small_model
@@ -55,14 +64,105 @@ def test_a_foreign_or_newer_file_is_refused(tmp_path: Path) -> None:
         read_model(file)
 
 
+def _with(model: ModelFile, path: Path, part: str, **changes: object) -> Path:
+    """The model's file with other settings or another card, whatever their types."""
+    from safetensors.numpy import save
+
+    described = {"format": 1, "card": asdict(model.card), "settings": asdict(model.settings)}
+    described[part] = described[part] | changes  # type: ignore[operator]
+    path.write_bytes(save(dict(model.weights), metadata={"hnuiseg": json.dumps(described)}))
+    return path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"network": 3},
+        {"ct_scheme": None},
+        {"pet_scheme": ["suv_0_50"]},
+        {"network_settings": None},
+        {"network_settings": ["widths"]},
+        {"network_settings": {"dropout": "x"}},
+        {"network_settings": {"dropout": None}},
+        {"network_settings": {"widths": [[[[[1]]]]]}},
+        {"network_settings": {"decoder_convs": 1e9}},
+        {"network_settings": {"blocks": [1] * 65}},
+        {"working_spacing": [True, 1.0, 1.0]},
+        {"working_spacing": [0.1, 1.0, 1.0]},
+        {"working_spacing": [1.0, 1.0, float("nan")]},
+        {"working_spacing": [1.0, 1.0]},
+        {"working_spacing": "abc"},
+        {"window": [True, 6, 6]},
+        {"window": [6.0, 6, 6]},
+        {"window": [513, 6, 6]},
+        {"window": [257, 256, 256]},
+        {"window": None},
+        {"dropout_rate": False},
+        {"dropout_rate": 1.0},
+        {"dropout_rate": "0.1"},
+        {"unknown": 1},
+    ],
+)
+def test_settings_beyond_their_bounds_are_refused(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    path = tmp_path / "m.safetensors"
+    read_model(_with(small_model(), path, "settings"))
+    with pytest.raises(ModelMismatch, match=r"m\.safetensors is not a model of hnuiseg"):
+        read_model(_with(small_model(), path, "settings", **changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"name": None}, {"limits": 3}, {"seed": "0"}, {"figures": []}, {"figures": {"DSC": "high"}}],
+)
+def test_a_card_of_other_types_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+    path = tmp_path / "m.safetensors"
+    read_model(_with(small_model(), path, "card"))
+    with pytest.raises(ModelMismatch, match=r"m\.safetensors is not a model of hnuiseg"):
+        read_model(_with(small_model(), path, "card", **changes))
+
+
+def test_windows_and_settings_within_their_bounds_are_read(tmp_path: Path) -> None:
+    for window in (FULL.window, (256, 256, 256), (512, 256, 128)):
+        path = _with(small_model(), tmp_path / "m.safetensors", "settings", window=window)
+        assert read_model(path).settings.window == window
+
+
+@pytest.mark.parametrize(
+    "settings", [{"unheard_of": 1}, {"widths": [1, 2]}, {"outputs": -3}, {"inputs": [4]}]
+)
+def test_settings_that_no_network_takes_are_refused_in_one_line(
+    tmp_path: Path, settings: dict[str, object]
+) -> None:
+    path = tmp_path / "m.safetensors"
+    changes = {"network": COMPACT.network, "network_settings": settings}
+    model = read_model(_with(small_model(), path, "settings", **changes))
+    with pytest.raises(ModelMismatch, match="network resenc-compact can't be built") as caught:
+        network_for(model)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_format_without_end_is_cut(tmp_path: Path) -> None:
+    from safetensors.numpy import save
+
+    path = tmp_path / "m.safetensors"
+    described = json.dumps({"format": "1\n" * 9000})
+    path.write_bytes(save({"w": np.zeros(2)}, metadata={"hnuiseg": described}))
+    with pytest.raises(ModelMismatch) as caught:
+        read_model(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
 def test_a_file_that_cannot_be_opened_is_refused_without_its_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def locked(_: Path) -> bytes:
+    def locked(_: Path, _mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "m.safetensors").touch()
-    monkeypatch.setattr(Path, "read_bytes", locked)
+    monkeypatch.setattr(Path, "open", locked)
     for name in ("m.safetensors", "absent.safetensors"):
         with pytest.raises(ModelMismatch, match=name) as caught:
             read_model(tmp_path / name)

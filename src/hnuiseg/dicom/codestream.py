@@ -24,7 +24,7 @@ from pydicom.uid import (
 
 from hnuiseg.dicom.attributes import number
 from hnuiseg.errors import InputRefused
-from hnuiseg.limits import MOST_PIXELS, MOST_VOXELS
+from hnuiseg.limits import MOST_PIXEL_BYTES, MOST_PIXELS, MOST_RUN_PIXELS
 
 _FRAME_HEADERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}  # SOF; not DHT, DAC
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})  # TEM, RST, SOI
@@ -57,16 +57,23 @@ def check_pixels(whole: pydicom.Dataset, name: str) -> None:
             f"up to {MOST_PIXELS} pixels of up to 4 x 64 bits",
             _REMEDY,
         )
-    if frames * rows * columns > MOST_VOXELS:
+    size = rows * columns * samples * max(1, bits // 8)
+    if frames * size > MOST_PIXEL_BYTES:
         raise InputRefused(
             f"{name} claims {frames} frames of {rows} x {columns}",
-            f"up to {MOST_VOXELS} voxels",
+            f"up to {MOST_PIXEL_BYTES} bytes",
             _REMEDY,
         )
     syntax = whole.file_meta.get("TransferSyntaxUID")
     if syntax not in _CHECKED:
         return
-    most = 2 * rows * columns * samples * max(1, bits // 8) + _SLACK_BYTES
+    if syntax == RLELossless and rows * columns > MOST_RUN_PIXELS:
+        raise InputRefused(
+            f"{name} claims {rows} x {columns} pixels in run lengths",
+            f"up to {MOST_RUN_PIXELS} pixels where they are run lengths",
+            _REMEDY,
+        )
+    most = (1.1 if syntax == RLELossless else 2) * size + _SLACK_BYTES
     for frame in _frames(whole, frames, name):
         stated = (rows, columns) if syntax == RLELossless else stated_size(frame)
         if len(frame) > most or stated != (rows, columns):

@@ -87,12 +87,19 @@ def frames(header: pydicom.Dataset) -> tuple[pydicom.Dataset, ...]:
     What a frame says of itself goes before what all share, and both before the image.
     """
     base = _copy(header)
-    for keyword in (*_FUNCTIONAL, "NumberOfFrames"):
-        if keyword in base:
-            del base[keyword]
+    without_frames(base)
+    if "NumberOfFrames" in base:
+        del base["NumberOfFrames"]
     for group in _items(header, _FUNCTIONAL[0]):
         _take(base, group)
     return tuple(_frame(base, own) for own in header[_FUNCTIONAL[1]].value)
+
+
+def without_frames(header: pydicom.Dataset) -> None:
+    """Leave out what a multi-frame image that isn't read says of its frames."""
+    for keyword in _FUNCTIONAL:
+        if keyword in header:
+            del header[keyword]
 
 
 def _frame(base: pydicom.Dataset, own: pydicom.Dataset) -> pydicom.Dataset:

@@ -57,7 +57,10 @@ Element = DataElement | RawDataElement
 
 
 class Known(dict[Hashable, Element]):
-    """Values by their bytes; `held` counts the items of sequences that all headers hold."""
+    """Values by their bytes.
+
+    `held` counts items of sequences, and values beyond one an element, of all headers.
+    """
 
     held = 0
 
@@ -103,6 +106,8 @@ def _converted(
     except UNREADABLE:
         return raw
     if element.VR != "SQ":
+        if isinstance(raw, RawDataElement) and raw.value:
+            known.held += raw.value.count(b"\\")
         return element
     known.held += len(element.value)
     items = [converted(item, known, charset) for item in element.value]

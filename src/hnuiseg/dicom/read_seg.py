@@ -1,6 +1,8 @@
 """A DICOM Segmentation to arrays on the grid that its frames span."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,7 +17,7 @@ from hnuiseg.dicom.bounded import read_data_set
 from hnuiseg.dicom.codestream import check_pixels, decoded_pixels
 from hnuiseg.dicom.tumour_codes import Code
 from hnuiseg.errors import InputRefused
-from hnuiseg.limits import MOST_MASK_BYTES, MOST_VOXELS, check_grid
+from hnuiseg.limits import MOST_MASK_BYTES, MOST_PIXEL_BYTES, MOST_VOXELS, check_grid
 from hnuiseg.volume import Grid
 
 SegKind = Literal["BINARY", "FRACTIONAL", "LABELMAP"]
@@ -102,6 +104,9 @@ def _read(dataset: pydicom.Dataset, name: str, wanted: Callable[[str], bool]) ->
             "a Segment Sequence (0062,0002) with every segment",
             _EXPORT,
         )
+    owned = defaultdict(list)  # frames by segment
+    for k, owner in enumerate(frames.segments):
+        owned[owner].append(k)
     segments: list[Segment] = []
     taken = 0
     for segment, item in sorted(described.items()):
@@ -116,8 +121,10 @@ def _read(dataset: pydicom.Dataset, name: str, wanted: Callable[[str], bool]) ->
                 f"masks of {MOST_MASK_BYTES} bytes in all",
                 "ask for the segments that matter",
             )
-        for plane, values in _planes(kind, frames, pixels, segment):
-            array[plane] = values if levels == 1 else values.astype(np.float32) / levels
+        if kind == "LABELMAP":
+            array[list(frames.planes)] = pixels == segment
+        for k in owned[segment]:
+            array[frames.planes[k]] = pixels[k] / np.float32(levels)
         segments.append(Segment(segment, label, _type_code(item), array))
     return Seg(kind, frames.grid, tuple(segments), frames.notes)
 
@@ -154,7 +161,13 @@ def _pixels(
     dataset: pydicom.Dataset, name: str, frames: int, grid: Grid
 ) -> Shaped[np.ndarray, "frame y x"]:
     shape = (frames, *grid.shape[1:])
-    count = int(np.prod(shape))
+    count = math.prod(shape)
+    if count > MOST_PIXEL_BYTES:  # a bit in the file, a byte here
+        raise InputRefused(
+            f"{name} claims {frames} frames of {shape[1]} × {shape[2]}",
+            f"up to {MOST_PIXEL_BYTES} pixels",
+            _EXPORT,
+        )
     if number(dataset, "BitsAllocated") == 1 and not _compressed(dataset):
         # bit by bit over all frames; pydicom miscounts frames of fewer than eight pixels
         stored = np.frombuffer(dataset.PixelData, dtype=np.uint8)
@@ -172,16 +185,6 @@ def _pixels(
 def _compressed(dataset: pydicom.Dataset) -> bool:
     syntax = dataset.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)
     return bool(syntax.is_compressed and not syntax.is_deflated)
-
-
-def _planes(
-    kind: SegKind, frames: _Frames, pixels: Shaped[np.ndarray, "frame y x"], segment: int
-) -> Iterator[tuple[int, Shaped[np.ndarray, "y x"]]]:
-    for plane, owner, values in zip(frames.planes, frames.segments, pixels, strict=True):
-        if kind == "LABELMAP":
-            yield plane, values == segment
-        elif owner == segment:
-            yield plane, values
 
 
 def _type_code(item: pydicom.Dataset) -> Code | None:

@@ -4,11 +4,13 @@ Nothing is mapped in silence: a name that doesn't say what it is, a region that 
 and nodes in one, and a name that no pattern fits all stand in the report.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
+from itertools import zip_longest
 from pathlib import Path
 
 from hnuiseg.errors import InputRefused
@@ -17,10 +19,23 @@ from hnuiseg.limits import MOST_TEXT_BYTES
 REGIONS = ("GTVp", "GTVn")
 _BOTH = "both"
 _ALIKE = re.compile(r"[\s.\-_]+")
-_LONGEST_NAME = 256  # (3006,0026) has 64
-_MOST_ENDLESS = 3  # each multiplies the steps of a match by the length of the name
+_LONGEST_NAME = 64  # what (3006,0026) and (0062,0005) may have
+_LONGEST_PATTERN = 1024
+_MOST_WAYS = 2**20  # of a pattern through a name; ours have up to half
 _ENDLESS = (RecursionError, OverflowError)  # brackets within brackets; a number without end
 _SHIPPED = "roi_names.toml"
+_TOKEN = re.compile(
+    r"\\."  # an escape
+    r"|\[\^?\]?(?:\\.|[^\]\\])*\]"  # a set of characters
+    r"|\((?:\?(?:P<\w+>|<?[=!]|:))?"  # a bracket, also of what is only looked at
+    r"|(?:[*+?]|\{(?!\})[0-9]*(?:,[0-9]*)?\})\??"  # a repetition, lazy or not
+    r"|.",
+    re.DOTALL,
+)
+_Ways = tuple[int, ...]  # coefficients by the number of repetitions without end, from none up
+_NONE: _Ways = (0,)
+_ONE: _Ways = (1,)
+_ENDLESSLY: _Ways = (0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +114,9 @@ def map_roi_names(names: Iterable[str], rules: tuple[NameRule, ...]) -> RoiNames
 
 
 def _first(name: str, rules: tuple[NameRule, ...]) -> NameRule | None:
-    if len(name) > _LONGEST_NAME:
-        return None
     plain = _ALIKE.sub("_", name.strip()).casefold()
+    if len(plain) > _LONGEST_NAME:
+        return None
     for rule in rules:
         if any(pattern.fullmatch(plain) for pattern in rule.patterns):
             return rule
@@ -119,9 +134,63 @@ def _rule(table: dict[str, object]) -> NameRule:
 
 def _pattern(pattern: str) -> re.Pattern[str]:
     """A pattern that no name can keep busy for longer than a blink."""
-    endless = re.findall(r"(?<!\\)(?:[*+]|\{\d*,\})", pattern)
-    if len(endless) > _MOST_ENDLESS or re.search(r"(?<!\\)\)[*+{]", pattern):
-        raise ValueError(
-            f"{pattern!r} repeats a group, or has more than {_MOST_ENDLESS} repetitions without end"
-        )
-    return re.compile(pattern, re.IGNORECASE)
+    if len(pattern) > _LONGEST_PATTERN:
+        raise ValueError(f"a pattern of {len(pattern)} characters, {_LONGEST_PATTERN} at most")
+    compiled = re.compile(pattern, re.IGNORECASE)
+    ways = _ways(pattern)
+    if ways > _MOST_WAYS:
+        raise ValueError(f"{pattern!r} may have to try more than {_MOST_WAYS} ways")
+    return compiled
+
+
+def _ways(pattern: str) -> int:
+    """How many ways through a name `re` may have to try, at most, for a pattern that compiles.
+
+    Those of what stands in a row multiply, those of alternatives add up. k repetitions without
+    end share the name's n characters in (n + k) over k ways. ValueError for what isn't counted:
+    a repeated bracket, a repeated repetition, references back, conditions, and flags.
+    """
+    around: list[tuple[_Ways, _Ways]] = []  # every open bracket: other alternatives, this one
+    others, row, last = _NONE, _ONE, _ONE  # `last` joins the row when nothing repeats it any more
+    repeats = ""  # what may follow `last`
+    for token in _TOKEN.findall(pattern):
+        if token[0] in "*+?{":
+            if token[0] not in repeats:
+                raise ValueError(f"{token!r} in {pattern!r} repeats what may not be repeated")
+            last, repeats = _repeated(last, token), ""
+        elif token in ("|", ")"):
+            others, row, last, repeats = _sum(others, _product(row, last)), _ONE, _ONE, ""
+            if token == ")":
+                last, repeats = others, "?"
+                others, row = around.pop()
+        elif re.match(r"\\[0-9]", token):
+            raise ValueError(f"{token!r} in {pattern!r} refers back")
+        else:
+            row, last, repeats = _product(row, last), _ONE, "*+?{"
+            if token[0] == "(":
+                around.append((others, row))
+                others, row, repeats = _NONE, _ONE, ""
+    ways = _sum(others, _product(row, last))
+    return sum(many * math.comb(_LONGEST_NAME + k, k) for k, many in enumerate(ways))
+
+
+def _repeated(ways: _Ways, token: str) -> _Ways:
+    if token[0] == "?":
+        return _sum(ways, _ONE)
+    least, comma, most = token.rstrip("?").strip("{}").partition(",")
+    if token[0] in "*+" or (comma and not most):
+        return _ENDLESSLY
+    start, end = (min(int(number or 0), _LONGEST_NAME) for number in (least, most or least))
+    return (end - start + 1,)
+
+
+def _sum(some: _Ways, others: _Ways) -> _Ways:
+    return tuple(a + b for a, b in zip_longest(some, others, fillvalue=0))
+
+
+def _product(some: _Ways, others: _Ways) -> _Ways:
+    found = [0] * (len(some) + len(others) - 1)
+    for i, a in enumerate(some):
+        for j, b in enumerate(others):
+            found[i + j] += a * b
+    return tuple(found)

@@ -28,7 +28,7 @@ from pydicom.uid import (
 
 from hnuiseg.dicom.attributes import UNREADABLE_FILE, named, text, words
 from hnuiseg.dicom.bounded import read_data_set
-from hnuiseg.dicom.enhanced import frames, why_not_read
+from hnuiseg.dicom.enhanced import frames, why_not_read, without_frames
 from hnuiseg.dicom.headers import Known, converted, read_header
 from hnuiseg.errors import InputRefused
 from hnuiseg.limits import MOST_ITEMS_A_FOLDER
@@ -190,7 +190,7 @@ def scan_folder(folder: Path, progress: Callable[[int, int], None] | None = None
         if known.held > MOST_ITEMS_A_FOLDER:
             raise InputRefused(
                 f"the headers of folder {folder.name!r} hold more than {MOST_ITEMS_A_FOLDER} items "
-                "of sequences",
+                "and values",
                 "up to so many",
                 "give a folder with one study",
             )
@@ -285,6 +285,8 @@ def _parsed(
             if text(header.file_meta, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
                 return None
             text(header.file_meta, "TransferSyntaxUID")
+            if text(header, "SOPClassUID") not in _ENHANCED:
+                without_frames(header)  # thousands, in a segmentation
             header = converted(header, known)
             absent = [k for k in _IDENTIFYING if not text(header, k)]
     except InputRefused as refusal:

@@ -4,7 +4,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,7 @@ def read_series(
     missing, cut short, not decodable or not finite.
     """
     geometry = series_geometry(series)
+    frame_numbers = _frame_numbers(series, geometry.order)
     array = np.empty(geometry.grid.shape, dtype=np.float32)
     exact = np.empty(array.shape[1:])
     names = series.names
@@ -64,8 +65,7 @@ def read_series(
         if progress is not None:
             progress(done + 1, len(geometry.order))
     headers = tuple(series.headers[i] for i in geometry.order)
-    numbers = [series.places[i].frame for i in geometry.order] if series.places else []
-    reference = _reference(headers, tuple(n + 1 for n in numbers if n is not None))
+    reference = _reference(headers, frame_numbers)
     return StoredSeries(array, geometry.grid, headers, reference, geometry.notes)
 
 
@@ -250,6 +250,20 @@ def _syntax(header: pydicom.Dataset) -> str:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:160].rstrip(":") if lines else type(error).__name__
+
+
+def _frame_numbers(series: SeriesHeaders, order: Sequence[int]) -> tuple[int, ...]:
+    """From 1, slice by slice; () where each is an image of its own."""
+    frames = [series.places[i].frame for i in order] if series.places else []
+    numbers = tuple(frame + 1 for frame in frames if frame is not None)
+    if numbers and len(numbers) < len(frames):
+        raise InputRefused(
+            f"{len(numbers)} frames of multi-frame images and {len(frames) - len(numbers)} other "
+            "images in one series",
+            "one kind of image in a series",
+            _COPY,
+        )
+    return numbers
 
 
 def _reference(

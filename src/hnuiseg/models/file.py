@@ -69,11 +69,12 @@ def read_model(path: Path) -> ModelFile:
         described = json.loads(header["__metadata__"]["hnuiseg"])
         if described["format"] != FORMAT:
             raise ModelMismatch(
-                f"{path.name} has model format {described['format']}",
+                f"{path.name} has model format {described['format']!r:.20}",
                 f"format {FORMAT}",
                 "use the version of hnuiseg that wrote it",
             )
         card = Card(**described["card"])
+        _check_card(card)
         settings = ModelSettings(**_tuples(described["settings"]))
         check_settings(settings)
         _check_weights(weights)
@@ -103,6 +104,18 @@ def model_bytes(
     described = {"format": FORMAT, "card": asdict(card), "settings": asdict(settings)}
     ordered = {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}
     return bytes(save(ordered, metadata={"hnuiseg": json.dumps(described, sort_keys=True)}))
+
+
+def _check_card(card: Card) -> None:
+    """TypeError for what isn't of the stated types: the command line prints and sorts it."""
+    said = asdict(card)
+    figures, seed = said.pop("figures"), said.pop("seed")
+    if not isinstance(seed, int) or not all(isinstance(text, str) for text in said.values()):
+        raise TypeError("a card is text, with a number as seed")
+    if not isinstance(figures, dict) or not all(
+        isinstance(figure, int | float) for figure in figures.values()
+    ):
+        raise TypeError("figures are numbers by name")
 
 
 def _check_weights(weights: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:

@@ -1,11 +1,14 @@
 """How images must be prepared for a model, and its network be built and run; within bounds."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 _SPACING_MM = (0.3, 20.0)  # finer, an image of a patient doesn't fit into memory
 _WIDEST = 512  # voxels along a window
+_MOST_VOXELS = 2**24  # of a window; the paper's has half
 _MOST_CHANNELS = 2048  # of a layer
+_MOST_LAYERS = 64  # of anything else that is counted
 _MOST_SETTINGS = 64
 _DEEPEST = 3  # lists within lists
 
@@ -28,25 +31,42 @@ def check_settings(settings: ModelSettings) -> None:
 
     A model file is somebody else's, too.
     """
-    if not all(isinstance(s, str) for s in (settings.network, settings.ct_scheme)):
-        raise TypeError("network and scheme are names")
+    names = (settings.network, settings.ct_scheme, settings.pet_scheme)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError("network and schemes are names")
     spacing, window = settings.working_spacing, settings.window
-    least, most = _SPACING_MM
-    if spacing is not None and not (len(spacing) == 3 and all(least <= s <= most for s in spacing)):
+    if spacing is not None and not (len(spacing) == 3 and all(map(_is_spacing, spacing))):
         raise ValueError(f"working spacing {spacing}")
     if not (len(window) == 3 and all(type(n) is int and 1 <= n <= _WIDEST for n in window)):
         raise ValueError(f"window {window}")
-    if not 0 <= settings.dropout_rate < 1:
+    if math.prod(window) > _MOST_VOXELS:
+        raise ValueError(f"window {window} of more than {_MOST_VOXELS} voxels")
+    if not _is_number(settings.dropout_rate) or not 0 <= settings.dropout_rate < 1:
         raise ValueError(f"dropout rate {settings.dropout_rate}")
-    _check_network(settings.network_settings, 0)
+    given = settings.network_settings
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
+        raise TypeError("settings of the network are named")
+    for name, setting in given.items():
+        _check_network(setting, _MOST_CHANNELS if name == "widths" else _MOST_LAYERS, 0)
 
 
-def _check_network(setting: object, depth: int) -> None:
+def _is_number(value: object) -> bool:
+    """JSON's true is no number, though Python's is 1."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_spacing(value: float) -> bool:
+    return _is_number(value) and _SPACING_MM[0] <= value <= _SPACING_MM[1]
+
+
+def _check_network(setting: object, most: int, depth: int) -> None:
     """Numbers that a network can be built with: channels, blocks, strides, rates."""
     if isinstance(setting, dict | list | tuple):
         if len(setting) > _MOST_SETTINGS or depth > _DEEPEST:
             raise ValueError("a network of endless settings")
         for value in setting.values() if isinstance(setting, dict) else setting:
-            _check_network(value, depth + 1)
-    elif isinstance(setting, int | float) and not abs(setting) <= _MOST_CHANNELS:
+            _check_network(value, most, depth + 1)
+    elif not isinstance(setting, int | float):
+        raise TypeError(f"a network with {setting!r} of something")
+    elif not abs(setting) <= most:
         raise ValueError(f"a network with {setting} of something")

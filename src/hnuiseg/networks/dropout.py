@@ -17,6 +17,8 @@ class ChannelDropout(nn.Module):
 
     def __init__(self, channels: int, rate: float) -> None:
         super().__init__()
+        if not 0 <= rate < 1:
+            raise ValueError(f"a dropout rate of {rate}")
         self.channels = channels
         self.rate = rate
         self.held: Tensor | None = None  # (1, channels, 1, 1, 1), 0 or 1 / (1 - rate)

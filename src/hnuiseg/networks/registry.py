@@ -26,9 +26,19 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
 
 
 def build(name: str, settings: Mapping[str, Any] | None = None) -> nn.Module:
-    """A network by its registered name, with fresh weights; settings override its own."""
+    """A network by its registered name, with fresh weights; settings override its own.
+
+    ModelMismatch for a name or settings that this version doesn't know.
+    """
     if name not in NETWORKS:
         raise ModelMismatch(
             f"no network is called {name!r}", ", ".join(NETWORKS), "use a model of this version"
         )
-    return NETWORKS[name](**(settings or {}))
+    try:
+        return NETWORKS[name](**(settings or {}))
+    except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+        raise ModelMismatch(
+            f"network {name} can't be built with settings {str(dict(settings or {}))[:80]!r}",
+            "settings of this version's networks",
+            "use the version of hnuiseg that wrote the model",
+        ) from error
