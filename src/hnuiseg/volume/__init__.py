@@ -4,6 +4,7 @@ from hnuiseg.volume.body import body_box, body_mask
 from hnuiseg.volume.components import components
 from hnuiseg.volume.grid import Grid, Triple
 from hnuiseg.volume.orient import Reorientation, standing
+from hnuiseg.volume.parallel import interpolated
 from hnuiseg.volume.resample import covered, resample
 from hnuiseg.volume.thinned import thinned
 from hnuiseg.volume.volume import Unit, Volume
@@ -18,6 +19,7 @@ __all__ = [
     "body_mask",
     "components",
     "covered",
+    "interpolated",
     "resample",
     "standing",
     "thinned",

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Shaped
 from scipy import ndimage
 
 from hnuiseg.volume.grid import Grid
+from hnuiseg.volume.parallel import interpolated
 from hnuiseg.volume.volume import Volume
 
 
@@ -21,12 +22,14 @@ def resample(volume: Volume, grid: Grid, *, order: int = 1, outside: float = 0.0
     if volume.grid.same_place(grid):
         return Volume(source, grid, volume.unit)
     matrix, offset = grid.index_map(volume.grid)
-    output = np.empty(grid.shape, dtype=source.dtype)
-    off_diagonal = matrix - np.diag(np.diag(matrix))
-    exact = np.diag(matrix) if np.abs(off_diagonal).max() < 1e-9 else matrix  # much faster
-    ndimage.affine_transform(
-        source, exact, offset, grid.shape, output, order=order, mode="nearest", prefilter=False
-    )
+    diagonal = np.diag(matrix)
+    if np.abs(matrix - np.diag(diagonal)).max() < 1e-9:
+        output = interpolated(source, diagonal, offset, grid.shape, order=order)
+    else:
+        output = np.empty(grid.shape, dtype=source.dtype)
+        ndimage.affine_transform(
+            source, matrix, offset, grid.shape, output, order=order, mode="nearest", prefilter=False
+        )
     output[~covered(volume.grid, grid)] = outside
     return Volume(output, grid, volume.unit)
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from hnuiseg.volume import Grid
+from hnuiseg.volume import Grid, interpolated
 
 Point = tuple[float, float, float]  # x, y, z; mm; LPS
 Slices = tuple[slice, slice, slice]
@@ -125,6 +125,4 @@ def smooth_noise(
     noise = ndimage.gaussian_filter(generator.standard_normal(coarse), 0.7)
     noise /= noise.std()
     scale = spacing / scale_mm
-    return ndimage.affine_transform(
-        noise.astype(np.float32), scale, np.ones(3), grid.shape, order=1, mode="nearest"
-    )
+    return interpolated(noise.astype(np.float32), scale, np.ones(3), grid.shape)
