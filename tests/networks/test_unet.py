@@ -117,3 +117,13 @@ def test_masks_are_released_when_a_member_fails() -> None:
 def test_registered_networks_take_four_channels_and_give_three(name: str) -> None:
     network = build(name).eval()
     assert _logits(network, torch.zeros(1, 4, 8, 16, 8)).shape == (1, 3, 8, 16, 8)
+
+
+def test_the_finest_of_every_scale_is_the_answer() -> None:
+    network = _tiny().eval()
+    images = torch.randn(1, 4, 8, 8, 8, generator=torch.Generator().manual_seed(6))
+    with torch.no_grad():
+        scales = ResidualEncoderUNet(widths=(8, 16, 24), blocks=(1, 1, 1)).every_scale(images)
+        own = network.every_scale(images)
+    assert [tuple(s.shape[2:]) for s in scales] == [(4, 4, 4), (8, 8, 8)]
+    assert torch.equal(own[-1], _logits(network, images))

@@ -14,7 +14,7 @@ from hnuiseg.networks import ResidualEncoderUNet
 from hnuiseg.training import PhantomRecipe, make_phantom_model
 from hnuiseg.training.augment import augmented, without_pet
 from hnuiseg.training.loop import Batch, Schedule, train
-from hnuiseg.training.losses import segmentation_loss, soft_dice_loss
+from hnuiseg.training.losses import loss_at_every_scale, segmentation_loss, soft_dice_loss
 from hnuiseg.training.phantom_figures import FRESH_SEED
 from hnuiseg.training.sampling import Sample, draw_box
 
@@ -60,6 +60,26 @@ def test_loss_is_least_for_the_truth() -> None:
     certain = 30.0 * torch.nn.functional.one_hot(labels, 3).movedim(-1, 1).float()
     assert segmentation_loss(certain, labels).item() == pytest.approx(0.0, abs=1e-4)
     assert segmentation_loss(-certain, labels).item() > 1.0
+
+
+def test_every_scale_is_held_to_the_truth_and_the_finest_counts_most() -> None:
+    """Blocks of 4 × 4 × 4 have the same truth at every scale, so equal faults compare."""
+    blocks = torch.zeros(1, 2, 2, 2, dtype=torch.long)
+    blocks[0, 0, 1, 1], blocks[0, 1, 0, 0] = 1, 2
+    labels = blocks.repeat_interleave(4, 1).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    right = [
+        30.0 * torch.nn.functional.one_hot(labels[:, ::k, ::k, ::k], 3).movedim(-1, 1).float()
+        for k in (4, 2, 1)
+    ]
+    assert loss_at_every_scale(right, labels).item() == pytest.approx(0.0, abs=1e-4)
+    faults = []
+    for scale in range(3):
+        answers = list(right)
+        answers[scale] = -right[scale]
+        faults.append(loss_at_every_scale(answers, labels).item())
+    assert faults[0] == pytest.approx(faults[1] / 2, rel=1e-3)
+    assert faults[1] == pytest.approx(faults[2] / 2, rel=1e-3)
+    assert faults[0] > 1.0
 
 
 @given(seed=st.integers(0, 10_000), value=st.sampled_from([1, 2]))

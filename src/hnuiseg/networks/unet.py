@@ -164,14 +164,20 @@ class ResidualEncoderUNet(nn.Module):
 
         From equal odds, training would have to learn that first.
         """
-        bias = self.decoder.seg_layers[-1].bias
-        assert isinstance(bias, nn.Parameter)
-        with torch.no_grad():
-            bias.zero_()
-            bias[0] = 3.0  # e³ = 20 to 1 against each other class: 0.91 of three
+        for head in self.decoder.seg_layers:
+            assert isinstance(head.bias, nn.Parameter)
+            with torch.no_grad():
+                head.bias.zero_()
+                head.bias[0] = 3.0  # e³ = 20 to 1 against each other class: 0.91 of three
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits at full resolution."""
         features = self.decoder(self.encoder(images))[-1]
         logits: Tensor = self.decoder.seg_layers[-1](features)
         return logits
+
+    def every_scale(self, images: Tensor) -> list[Tensor]:
+        """Logits at every resolution of the decoder, the full one last: for training."""
+        features = self.decoder(self.encoder(images))
+        heads = self.decoder.seg_layers
+        return [head(found) for head, found in zip(heads, features, strict=True)]

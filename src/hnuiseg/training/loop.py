@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from hnuiseg.files import atomic_write
-from hnuiseg.training.losses import segmentation_loss
+from hnuiseg.networks import ResidualEncoderUNet
+from hnuiseg.training.losses import loss_at_every_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ Told = Callable[[int, int, float], None]  # steps done and to do in this call, l
 
 
 def train(
-    network: nn.Module,
+    network: ResidualEncoderUNet,
     batches: Callable[[int], Generator[Batch]],
     schedule: Schedule,
     folder: Path,
@@ -66,7 +67,7 @@ def train(
         for step, (images, labels) in zip(range(first, schedule.steps), stream, strict=False):
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate(step)
-            loss = segmentation_loss(network(images), labels)
+            loss = loss_at_every_scale(network.every_scale(images), labels)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), schedule.clip_norm)

@@ -1,11 +1,31 @@
 """The paper's loss: cross-entropy plus soft Dice (equations 1 to 3)."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 CLASSES = 3
+_COARSER = 0.5  # weight of a scale, to that of the next finer one; nnU-Net's choice
+
+
+def loss_at_every_scale(
+    logits: Sequence[Float[Tensor, "batch 3 z y x"]], labels: Int[Tensor, "batch Z Y X"]
+) -> Float[Tensor, ""]:
+    """Deep supervision (Lee et al., arXiv 1409.5185): the loss at every scale, the finest last.
+
+    Coarse scales learn soon where disease is, and the fine ones then only how far it goes.
+    Each scale halves the sides; its truth is the label of the voxel at each cell's middle.
+    """
+    total = segmentation_loss(logits[-1], labels)
+    for level, coarse in enumerate(reversed(logits[:-1]), 1):
+        step = 2**level
+        middle = slice(step // 2, None, step)
+        truth = labels[:, middle, middle, middle]
+        total = total + _COARSER**level * segmentation_loss(coarse, truth)
+    return total
 
 
 def segmentation_loss(
