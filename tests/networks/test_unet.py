@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hnuiseg.networks import ChannelDropout, ResidualEncoderUNet, build, fixed_masks
 
 
-def _original(widths: Sequence[int], blocks: Sequence[int]) -> nn.Module:
+def _original(widths: Sequence[int], blocks: Sequence[int], batch_normed: bool) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the original's dependencies warn on import
         unet = pytest.importorskip(
@@ -30,7 +30,7 @@ def _original(widths: Sequence[int], blocks: Sequence[int]) -> nn.Module:
         num_classes=3,
         n_conv_per_stage_decoder=1,
         conv_bias=True,
-        norm_op=nn.InstanceNorm3d,
+        norm_op=nn.BatchNorm3d if batch_normed else nn.InstanceNorm3d,
         norm_op_kwargs={"eps": 1e-5, "affine": True},
         nonlin=nn.LeakyReLU,
         nonlin_kwargs={"inplace": True},
@@ -45,17 +45,21 @@ def _scrambled(network: nn.Module, seed: int) -> None:
         for parameter in network.parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             parameter.add_(0.2 * noise)
+        for buffer in network.buffers():
+            if buffer.is_floating_point():  # what batch normalisation has kept
+                buffer.add_(0.5 * torch.rand(buffer.shape, generator=generator))
 
 
+@pytest.mark.parametrize("batch_normed", [False, True])
 @pytest.mark.parametrize(
     ("widths", "blocks"), [((32, 64, 128, 256), (1, 3, 4, 6)), ((12, 24, 48, 96), (1, 2, 2, 2))]
 )
 def test_same_weights_give_the_logits_of_the_original(
-    widths: tuple[int, ...], blocks: tuple[int, ...]
+    widths: tuple[int, ...], blocks: tuple[int, ...], batch_normed: bool
 ) -> None:
-    original = _original(widths, blocks)
+    original = _original(widths, blocks, batch_normed)
     _scrambled(original, 1)
-    ours = ResidualEncoderUNet(widths=widths, blocks=blocks)
+    ours = ResidualEncoderUNet(widths=widths, blocks=blocks, batch_normed=batch_normed)
     renamed = {
         name: value
         for name, value in original.state_dict().items()
@@ -127,3 +131,19 @@ def test_the_finest_of_every_scale_is_the_answer() -> None:
         own = network.every_scale(images)
     assert [tuple(s.shape[2:]) for s in scales] == [(4, 4, 4), (8, 8, 8)]
     assert torch.equal(own[-1], _logits(network, images))
+
+
+def test_with_batch_normalisation_an_answer_depends_on_its_surroundings_alone() -> None:
+    """Far from a change nothing changes, and another share of air changes nothing."""
+    network = _tiny(batch_normed=True)
+    _scrambled(network, 7)
+    network.eval()
+    images = torch.randn(1, 4, 8, 8, 64, generator=torch.Generator().manual_seed(8))
+    changed = images.clone()
+    changed[..., 48:] = 5.0
+    plain, other = _logits(network, images), _logits(network, changed)
+    assert torch.equal(plain[..., :24], other[..., :24])
+    assert not torch.equal(plain[..., 48:], other[..., 48:])
+    by_instance = _tiny().eval()
+    plain, other = _logits(by_instance, images), _logits(by_instance, changed)
+    assert not torch.equal(plain[..., :24], other[..., :24])

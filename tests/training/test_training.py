@@ -153,7 +153,7 @@ def _batches(first: int) -> Generator[Batch]:
 
 def _network() -> ResidualEncoderUNet:
     torch.manual_seed(5)
-    return ResidualEncoderUNet(widths=(4, 8), blocks=(1, 1), dropout=0.2)
+    return ResidualEncoderUNet(widths=(4, 8), blocks=(1, 1), dropout=0.2, batch_normed=True)
 
 
 class _Stopped(Exception):
@@ -161,7 +161,7 @@ class _Stopped(Exception):
 
 
 def test_a_stopped_run_ends_with_the_same_weights(tmp_path: Path) -> None:
-    schedule = Schedule(steps=6, warm_up=2, learning_rate=1e-2, checkpoint_every=2)
+    schedule = Schedule(steps=6, warm_up=2, learning_rate=1e-2, checkpoint_every=2, hold_from=0.5)
     whole = _network()
     train(whole, _batches, schedule, tmp_path / "whole")
 
@@ -179,6 +179,21 @@ def test_a_stopped_run_ends_with_the_same_weights(tmp_path: Path) -> None:
         assert torch.equal(value, resumed.state_dict()[name]), name
     lines = (tmp_path / "pieces" / "losses.jsonl").read_text().splitlines()
     assert len(lines) == 6
+
+
+def test_held_statistics_stay_and_are_what_training_then_sees(tmp_path: Path) -> None:
+    """In the held part, training and use normalise the same way."""
+
+    def kept(hold_from: float, steps: int) -> dict[str, torch.Tensor]:
+        network = _network()
+        schedule = Schedule(steps=steps, warm_up=1, learning_rate=1e-9, hold_from=hold_from)
+        train(network, _batches, schedule, tmp_path / f"{hold_from} {steps}")
+        return {n: v.clone() for n, v in network.state_dict().items() if "running" in n}
+
+    at_two, held, moved = kept(1.0, 2), kept(0.4, 5), kept(1.0, 5)
+    for name, value in at_two.items():
+        torch.testing.assert_close(held[name], value)
+    assert any(not torch.allclose(moved[name], at_two[name]) for name in at_two)
 
 
 def test_schedule_warms_up_and_ends_near_zero() -> None:

@@ -2,6 +2,13 @@
 
 from hnuiseg.networks.dropout import ChannelDropout, fixed_masks
 from hnuiseg.networks.registry import NETWORKS, build
-from hnuiseg.networks.unet import ResidualEncoderUNet
+from hnuiseg.networks.unet import ResidualEncoderUNet, hold_statistics
 
-__all__ = ["NETWORKS", "ChannelDropout", "ResidualEncoderUNet", "build", "fixed_masks"]
+__all__ = [
+    "NETWORKS",
+    "ChannelDropout",
+    "ResidualEncoderUNet",
+    "build",
+    "fixed_masks",
+    "hold_statistics",
+]

@@ -2,11 +2,14 @@
 
 Parameter names and arithmetic are those of `dynamic_network_architectures`'
 `ResidualEncoderUNet`, so that its weights load here and give the same logits (a test).
-Instance normalisation is written as group normalisation with as many groups as channels: the
-same function and parameters, without a copy of channels-last features on CPUs.
+Two normalisations are offered. *Instance* takes mean and spread from the window at hand, so
+an answer depends on how much air and tumour the window holds; as in the original, it is written
+as group normalisation with as many groups as channels: the same function and parameters, without
+a copy of channels-last features on CPUs. *Batch* keeps what training found: a fixed scale and
+shift, so that an answer depends on the voxels around it alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -16,6 +19,29 @@ from hnuiseg.networks.dropout import ChannelDropout
 
 NORM_EPS = 1e-5
 LEAK = 0.01
+_NEWEST_SHARE = 0.05  # of a batch in what is kept; small, as few patches make a batch
+
+Norm = Callable[[int], nn.Module]  # for a number of channels
+
+
+def instance_norm(channels: int) -> nn.Module:
+    """Mean and spread of each channel over the window at hand."""
+    return nn.GroupNorm(channels, channels, eps=NORM_EPS)
+
+
+def batch_norm(channels: int) -> nn.Module:
+    """Mean and spread of each channel over the batch in training, and as kept from it after."""
+    return nn.BatchNorm3d(channels, eps=NORM_EPS, momentum=_NEWEST_SHARE)
+
+
+def hold_statistics(network: nn.Module) -> None:
+    """Train on with what batch normalisation has kept, as it will be used: nothing if no such.
+
+    Holds until `network.train()` is called again.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm3d):
+            module.eval()
 
 
 class ConvNorm(nn.Module):
@@ -25,6 +51,7 @@ class ConvNorm(nn.Module):
         self,
         inputs: int,
         outputs: int,
+        norm: Norm,
         *,
         kernel: int = 3,
         stride: int = 1,
@@ -35,7 +62,7 @@ class ConvNorm(nn.Module):
         super().__init__()
         self.conv = nn.Conv3d(inputs, outputs, kernel, stride, (kernel - 1) // 2, bias=bias)
         self.dropout = nn.Identity() if dropout is None else ChannelDropout(outputs, dropout)
-        self.norm = nn.GroupNorm(outputs, outputs, eps=NORM_EPS)
+        self.norm = norm(outputs)
         self.nonlin = nn.LeakyReLU(LEAK, inplace=True) if active else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
@@ -47,16 +74,18 @@ class ConvNorm(nn.Module):
 class ResidualBlock(nn.Module):
     """Two convolutions and a skip that pools before it projects (ResNet-D)."""
 
-    def __init__(self, inputs: int, outputs: int, *, stride: int, dropout: float) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, norm: Norm, *, stride: int, dropout: float
+    ) -> None:
         super().__init__()
-        self.conv1 = ConvNorm(inputs, outputs, stride=stride, dropout=dropout)
-        self.conv2 = ConvNorm(outputs, outputs, active=False)
+        self.conv1 = ConvNorm(inputs, outputs, norm, stride=stride, dropout=dropout)
+        self.conv2 = ConvNorm(outputs, outputs, norm, active=False)
         self.nonlin2 = nn.LeakyReLU(LEAK, inplace=True)
         skip: list[nn.Module] = []
         if stride != 1:
             skip.append(nn.AvgPool3d(stride, stride))
         if inputs != outputs:
-            skip.append(ConvNorm(inputs, outputs, kernel=1, bias=False, active=False))
+            skip.append(ConvNorm(inputs, outputs, norm, kernel=1, bias=False, active=False))
         self.skip = nn.Sequential(*skip)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -68,11 +97,14 @@ class ResidualBlock(nn.Module):
 class _Stage(nn.Module):
     """Residual blocks at one resolution; only the first one strides."""
 
-    def __init__(self, inputs: int, outputs: int, count: int, stride: int, dropout: float) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, norm: Norm, count: int, stride: int, dropout: float
+    ) -> None:
         super().__init__()
-        first = ResidualBlock(inputs, outputs, stride=stride, dropout=dropout)
+        first = ResidualBlock(inputs, outputs, norm, stride=stride, dropout=dropout)
         others = [
-            ResidualBlock(outputs, outputs, stride=1, dropout=dropout) for _ in range(count - 1)
+            ResidualBlock(outputs, outputs, norm, stride=1, dropout=dropout)
+            for _ in range(count - 1)
         ]
         self.blocks = nn.Sequential(first, *others)
 
@@ -84,10 +116,12 @@ class _Stage(nn.Module):
 class _Convs(nn.Module):
     """Plain convolutions in a row, as in stem and decoder."""
 
-    def __init__(self, inputs: int, outputs: int, count: int, dropout: float) -> None:
+    def __init__(self, inputs: int, outputs: int, norm: Norm, count: int, dropout: float) -> None:
         super().__init__()
         widths = [inputs, *[outputs] * count]
-        self.convs = nn.Sequential(*[ConvNorm(a, b, dropout=dropout) for a, b in pairwise(widths)])
+        self.convs = nn.Sequential(
+            *[ConvNorm(a, b, norm, dropout=dropout) for a, b in pairwise(widths)]
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         result: Tensor = self.convs(features)
@@ -96,14 +130,19 @@ class _Convs(nn.Module):
 
 class _Encoder(nn.Module):
     def __init__(
-        self, inputs: int, widths: Sequence[int], blocks: Sequence[int], dropout: float
+        self,
+        inputs: int,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        norm: Norm,
+        dropout: float,
     ) -> None:
         super().__init__()
-        self.stem = _Convs(inputs, widths[0], 1, dropout)
+        self.stem = _Convs(inputs, widths[0], norm, 1, dropout)
         before = [widths[0], *widths[:-1]]
         self.stages = nn.Sequential(
             *[
-                _Stage(a, b, count, 1 if level == 0 else 2, dropout)
+                _Stage(a, b, norm, count, 1 if level == 0 else 2, dropout)
                 for level, (a, b, count) in enumerate(zip(before, widths, blocks, strict=True))
             ]
         )
@@ -118,10 +157,12 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    def __init__(self, widths: Sequence[int], outputs: int, convs: int, dropout: float) -> None:
+    def __init__(
+        self, widths: Sequence[int], outputs: int, norm: Norm, convs: int, dropout: float
+    ) -> None:
         super().__init__()
         upwards = list(pairwise(reversed(widths)))
-        self.stages = nn.ModuleList([_Convs(2 * up, up, convs, dropout) for _, up in upwards])
+        self.stages = nn.ModuleList([_Convs(2 * up, up, norm, convs, dropout) for _, up in upwards])
         self.transpconvs = nn.ModuleList(
             [nn.ConvTranspose3d(below, up, 2, 2) for below, up in upwards]
         )
@@ -142,7 +183,8 @@ class ResidualEncoderUNet(nn.Module):
     """Images and prompts (batch, inputs, z, y, x) to logits (batch, outputs, z, y, x).
 
     Sides must be divisible by 2 ** (number of levels - 1). Dropout lies between convolution and
-    normalisation, at `dropout`, and is active in training or under `fixed_masks`.
+    normalisation, at `dropout`, and is active in training or under `fixed_masks`. Normalisation
+    is by instance, or by batch where `batch_normed`.
     """
 
     def __init__(
@@ -154,10 +196,12 @@ class ResidualEncoderUNet(nn.Module):
         blocks: Sequence[int],
         decoder_convs: int = 1,
         dropout: float = 0.05,
+        batch_normed: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = _Encoder(inputs, widths, blocks, dropout)
-        self.decoder = _Decoder(widths, outputs, decoder_convs, dropout)
+        norm = batch_norm if batch_normed else instance_norm
+        self.encoder = _Encoder(inputs, widths, blocks, norm, dropout)
+        self.decoder = _Decoder(widths, outputs, norm, decoder_convs, dropout)
 
     def start_at_background(self) -> None:
         """First answers of nine to one for class 0, as nearly every voxel is background.

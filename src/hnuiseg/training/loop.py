@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hnuiseg.files import atomic_write
-from hnuiseg.networks import ResidualEncoderUNet
+from hnuiseg.networks import ResidualEncoderUNet, hold_statistics
 from hnuiseg.training.losses import loss_at_every_scale
 
 
@@ -27,6 +27,7 @@ class Schedule:
     weight_decay: float = 1e-4
     clip_norm: float = 12.0
     checkpoint_every: int = 100
+    hold_from: float = 1.0  # of the steps: from there batch normalisation keeps what it has found
 
     def rate(self, step: int) -> float:
         """Learning rate at a step, counted from 0."""
@@ -53,6 +54,7 @@ def train(
     from it. `losses.jsonl` holds each step's loss and rate.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=schedule.weight_decay)
     checkpoint, first, lines = folder / "checkpoint.pt", 0, list[str]()
     if checkpoint.exists():
@@ -67,7 +69,10 @@ def train(
         for step, (images, labels) in zip(range(first, schedule.steps), stream, strict=False):
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate(step)
-            loss = loss_at_every_scale(network.every_scale(images), labels)
+            if step >= schedule.hold_from * schedule.steps:
+                hold_statistics(network)
+            seen = images.contiguous(memory_format=torch.channels_last_3d)  # faster on CPUs
+            loss = loss_at_every_scale(network.every_scale(seen), labels)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), schedule.clip_norm)

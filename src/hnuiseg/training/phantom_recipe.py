@@ -27,12 +27,13 @@ _AIR_SCALED = -0.9  # every CT scheme makes air -1
 class PhantomRecipe:
     """Everything that decides the outcome, but for the seed."""
 
-    steps: int = 2200
+    steps: int = 2400
     batch: int = 2
     around_tumour: int = 1  # patches of each batch; the others are anywhere in the body
     patch: tuple[int, int, int] = (32, 48, 48)  # z, y, x; voxels
     learning_rate: float = 1e-3
     warm_up: int = 50
+    hold_from: float = 0.7  # of the steps: normalisation as it will be used, so nothing shifts
     ct_only: float = 0.25  # of the patches
     new_patient_every: int = 16  # steps
     patients_at_start: int = 8

@@ -69,9 +69,13 @@ def train_on_phantoms(
     network = build(COMPACT.network, COMPACT.network_settings)
     assert isinstance(network, ResidualEncoderUNet)
     network.start_at_background()
-    schedule = Schedule(recipe.steps, recipe.warm_up, recipe.learning_rate)
+    schedule = Schedule(
+        recipe.steps, recipe.warm_up, recipe.learning_rate, hold_from=recipe.hold_from
+    )
     train(network, lambda first: phantom_batches(recipe, seed, first), schedule, folder, told)
-    return {name: value.numpy() for name, value in network.state_dict().items()}
+    return {
+        name: np.ascontiguousarray(value.numpy()) for name, value in network.state_dict().items()
+    }
 
 
 def _claim(folder: Path, recipe: PhantomRecipe, seed: int) -> None:
