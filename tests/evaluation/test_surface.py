@@ -43,21 +43,23 @@ def test_the_surface_of_a_solid_cube_is_all_but_its_core() -> None:
     mask = np.zeros((7, 7, 7), dtype=bool)
     mask[1:6, 1:6, 1:6] = True
     surface = surface_voxels(mask)
-    assert surface.sum() == 5**3 - 3**3
-    assert not surface[2:5, 2:5, 2:5].any()
+    assert len(surface) == 5**3 - 3**3
+    assert ((surface == 1) | (surface == 5)).any(axis=1).all()
+    assert mask[tuple(surface.T)].all()
 
 
 def test_the_border_of_the_image_is_outside() -> None:
     surface = surface_voxels(np.ones((3, 3, 3), dtype=bool))
-    assert surface.sum() == 26
-    assert not surface[1, 1, 1]
+    assert len(surface) == 26
+    assert [1, 1, 1] not in surface.tolist()
 
 
 def test_only_face_neighbours_make_a_surface() -> None:
     mask = np.ones((5, 5, 5), dtype=bool)
     mask[1, 1, 1] = False  # an edge neighbour of (2, 2, 1)
-    assert surface_voxels(mask)[2, 1, 1]
-    assert not surface_voxels(mask)[2, 2, 1]
+    surface = surface_voxels(mask).tolist()
+    assert [2, 1, 1] in surface
+    assert [2, 2, 1] not in surface
 
 
 def test_two_voxels_apart_along_an_oblique_line() -> None:
@@ -198,7 +200,7 @@ def test_more_tolerance_never_agrees_less(
 @given(pairs(empty=False), spacings)
 def test_distances_are_those_of_every_pair_of_voxels(pair: Pair, spacing: Triple) -> None:
     ours = SurfaceDistances.between(*pair, spacing)
-    points = [np.argwhere(surface_voxels(mask)) * np.asarray(spacing) for mask in pair]
+    points = [surface_voxels(mask) * np.asarray(spacing) for mask in pair]
     every = np.linalg.norm(points[0][:, None] - points[1][None], axis=2)
     np.testing.assert_allclose(ours.prediction_mm, every.min(axis=1), atol=1e-9)
     np.testing.assert_allclose(ours.truth_mm, every.min(axis=0), atol=1e-9)

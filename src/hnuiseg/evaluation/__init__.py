@@ -2,7 +2,8 @@
 
 from hnuiseg.evaluation.lesions import LesionDetection, detect, pairwise_iou, pooled
 from hnuiseg.evaluation.overlap import Overlap, dice, dsc_agg
-from hnuiseg.evaluation.surface import SurfaceDistances, surface_voxels
+from hnuiseg.evaluation.surface import SurfaceDistances
+from hnuiseg.evaluation.surface_points import surface_voxels
 from hnuiseg.evaluation.table import (
     ClassEvaluation,
     CohortTable,
