@@ -19,6 +19,7 @@ LN_3 = math.log(3)
     rate=st.sampled_from([0.0, 0.05, 0.5]),
     spacing=st.sampled_from([None, (2.0, 2.0, 3.0), (4.0, 0.7, 1.1)]),
     pet=st.booleans(),
+    exact=st.booleans(),
 )
 @settings(max_examples=40, deadline=None)
 def test_law_04_doubt_is_honest_in_every_voxel(
@@ -28,11 +29,12 @@ def test_law_04_doubt_is_honest_in_every_voxel(
     rate: float,
     spacing: tuple[float, float, float] | None,
     pet: bool,
+    exact: bool,
 ) -> None:
     """From a network that knows nothing (gain 0) to one that is always sure."""
     model = small_model(seed=seed % 7, gain=gain, rate=rate, working_spacing=spacing)
     with small_network_registered():
-        options = PredictOptions(members=members, seed=seed, variance=True)
+        options = PredictOptions(members=members, seed=seed, variance=True, exact=exact)
         found = predict(small_case(seed=seed % 5, pet=pet), model, options)
     assert found.mutual_information is not None
     assert found.variance is not None
@@ -45,7 +47,8 @@ def test_law_04_doubt_is_honest_in_every_voxel(
     entropy = found.entropy.astype(np.float64)
     assert bool(((entropy >= 0) & (entropy <= LN_3)).all())
 
-    assert int(found.votes.min()) >= 1  # member 0 never moves
+    if exact:
+        assert int(found.votes.min()) >= 1  # member 0 never moves
     assert int(found.votes.max()) <= members
     sampled = found.votes >= 2
     np.testing.assert_array_equal(np.isnan(found.mutual_information), ~sampled)

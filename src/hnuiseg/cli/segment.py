@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 @click.option(
     "--no-uncertainty", is_flag=True, help="One pass without chance: faster, and no doubt shown."
 )
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Every member looks everywhere, as in the paper: slow. Without it, only where one first "
+    "pass leaves doubt.",
+)
 @click.option("--variance", is_flag=True, help="Write the variance over members per class too.")
 @click.option(
     "--formats",
@@ -80,6 +86,7 @@ def segment(  # noqa: PLR0913 - one argument an option
     samples: int,
     seed: int,
     no_uncertainty: bool,
+    exact: bool,
     variance: bool,
     formats: str | None,
     rois: Any,
@@ -109,7 +116,9 @@ def segment(  # noqa: PLR0913 - one argument an option
         check_output(out, [*source.paths, Path(model)])
         loaded = load_model(model)
         check_device(device)
-        options = PredictOptions(samples, seed, not no_uncertainty, variance, device, chosen)
+        options = PredictOptions(
+            samples, seed, not no_uncertainty, variance, device, chosen, exact=exact
+        )
 
         case = _read(source, shown)
         prediction = predict(case, loaded, options, shown.within("Segmenting"))

@@ -6,9 +6,10 @@ windows → running sums → back to the CT's grid as stored. In the air beyond 
 is sampled: it is background with no votes, and marked as such.
 
 Memory doesn't grow with the number of members. While they run, at most 16 float32 values a
-voxel of the working grid live at once (19 with variance), and one window's activations; the
-way back to the CT's grid then needs about as much there. Measured at the CT's own spacing, a
-process grows by 20 to 25 values (80 to 100 bytes) a voxel with what its allocators keep.
+voxel of the working grid live at once (19 with variance; 3 more where members look only at
+doubt, and doubt is everywhere), and one window's activations; the way back to the CT's grid
+then needs about as much there. Measured at the CT's own spacing, a process grows by 20 to 25
+values (80 to 100 bytes) a voxel with what its allocators keep.
 """
 
 import math
@@ -23,10 +24,16 @@ from jaxtyping import Bool, Float, Shaped, UInt8
 from torch import Tensor, nn
 
 from hnuiseg.errors import ModelMismatch, WrongCall
+from hnuiseg.inference.doubt import MARGIN_MM, SETTLED, doubtful, looks
 from hnuiseg.inference.inputs import body_field, network_inputs
-from hnuiseg.inference.members import NOISE_STD, draw_members
+from hnuiseg.inference.members import NOISE_STD, Member, draw_members
 from hnuiseg.inference.prediction import CLASSES, Prediction
-from hnuiseg.inference.uncertainty import Accumulator, entropy, mutual_information
+from hnuiseg.inference.uncertainty import (
+    LEAST_VOTES,
+    Accumulator,
+    entropy,
+    mutual_information,
+)
 from hnuiseg.inference.windows import WindowAnswer, predict_windows
 from hnuiseg.models import ModelFile
 from hnuiseg.networks import build, fixed_masks
@@ -34,6 +41,7 @@ from hnuiseg.preprocessing import ct_padding
 from hnuiseg.study import Case, searched
 from hnuiseg.volume import Grid, Reorientation, Volume, resample
 
+_FIRST_OVERLAP = 0.25  # of windows in a pass that only has to find where doubt is
 _MOST_MEMBERS = 1000  # far beyond use; votes are counted in 16 bits
 
 Progress = Callable[[float, str], None]
@@ -46,6 +54,10 @@ class PredictOptions:
     `device` "auto" takes a GPU where there is one. `precision` "bfloat16" runs the network's
     layers in that type; softmax, blending and sums stay float32. Without `uncertainty` one
     pass is made without dropout and transforms, and `members` is not used.
+
+    Without `exact`, one pass through larger, less overlapping windows settles what is background
+    beyond doubt, and members look at the rest only (`hnuiseg.inference.doubt`). With it every
+    member looks at all of the body, as in the paper.
     """
 
     members: int = 10
@@ -55,6 +67,7 @@ class PredictOptions:
     device: str = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
     overlap: float = 0.5
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.members <= _MOST_MEMBERS:
@@ -148,24 +161,26 @@ class _Run:
     progress: Progress | None
 
     def stochastic(self) -> Accumulator:
-        """Every member once."""
-        options, spacing = self.options, self.grid.spacing
+        """Every member once: everywhere, or where a first pass leaves doubt."""
+        options = self.options
+        passes = options.members + (0 if options.exact else 1)
         sums = Accumulator(
             self.grid.shape,
             classes=len(CLASSES),
             variance=options.variance,
             device=self.images.device,
         )
+        doubt = None
+        if not options.exact:
+            heard = self._heard(0, passes, "a first look")
+            first = self._blended(self.images, _FIRST_OVERLAP, heard)
+            doubt = doubtful(first, self.grid.spacing)
+            sums.settle(first, ~doubt)
+            del first
         for member in draw_members(options.members, options.seed):
-            seen = member.apply(
-                self.images, spacing, coverage=self.coverage, padding=self._padding()
-            )
-            rate = self.model.settings.dropout_rate
-            with fixed_masks(self.network, rate, options.seed, member.index):
-                said = f"member {member.index + 1} of {options.members}"
-                probabilities = self._probabilities(seen, member.index, options.members, said)
-            del seen  # before the copies that undoing and adding make
-            probabilities, voted = member.undo(probabilities, spacing)
+            said = f"member {member.index + 1} of {options.members}"
+            done = passes - options.members + member.index
+            probabilities, voted = self._member(member, doubt, self._heard(done, passes, said))
             sums.add(probabilities, voted)
             del probabilities, voted
         return sums
@@ -173,24 +188,65 @@ class _Run:
     def deterministic(self) -> Accumulator:
         """The network as it is, dropout off."""
         sums = Accumulator(self.grid.shape, classes=len(CLASSES), device=self.images.device)
-        sums.add(self._probabilities(self.images, 0, 1, "prediction"))
+        overlap = self.options.overlap if self.options.exact else _FIRST_OVERLAP
+        sums.add(self._blended(self.images, overlap, self._heard(0, 1, "prediction")))
         return sums
 
-    def _probabilities(
-        self, images: Float[Tensor, "4 z y x"], done: int, of: int, said: str
-    ) -> Float[Tensor, "3 z y x"]:
-        def heard(fraction: float) -> None:
-            if self.progress is not None:
-                self.progress((done + fraction) / of, said)
+    def _member(
+        self, member: Member, doubt: Bool[Tensor, "z y x"] | None, heard: Callable[[float], None]
+    ) -> tuple[Float[Tensor, "3 z y x"], Bool[Tensor, "z y x"] | None]:
+        """A member's probabilities, back in place, and the voxels it votes on; None: all."""
+        spacing, rate = self.grid.spacing, self.model.settings.dropout_rate
+        needed = None if doubt is None else member.needed(doubt, spacing)
+        seen = member.apply(self.images, spacing, coverage=self.coverage, padding=self._padding())
+        with fixed_masks(self.network, rate, self.options.seed, member.index):
+            if needed is None:
+                probabilities = self._blended(seen, self.options.overlap, heard)
+            else:
+                probabilities = self._looked(seen, needed, heard)
+        del seen  # before the copies that undoing and adding make
+        probabilities, voted = member.undo(probabilities, spacing)
+        if doubt is None:
+            return probabilities, voted
+        return probabilities, doubt if voted is None else doubt & voted
 
+    def _looked(
+        self,
+        images: Float[Tensor, "4 z y x"],
+        needed: Bool[Tensor, "z y x"],
+        heard: Callable[[float], None],
+    ) -> Float[Tensor, "3 z y x"]:
+        """Probabilities where they are needed, and background elsewhere."""
+        found = torch.zeros((len(CLASSES), *needed.shape), device=images.device)
+        found[0] = 1.0
+        pieces = looks(needed, self.model.settings.window)
+        for number, piece in enumerate(pieces):
+            seen = self._blended(images[(slice(None), *piece.shown)], self.options.overlap)
+            found[(slice(None), *piece.taken)] = seen[(slice(None), *piece.inner())]
+            heard((number + 1) / len(pieces))
+        return found
+
+    def _blended(
+        self,
+        images: Float[Tensor, "4 z y x"],
+        overlap: float,
+        heard: Callable[[float], None] | None = None,
+    ) -> Float[Tensor, "3 z y x"]:
         return predict_windows(
             self.answer,
             images,
             self.model.settings.window,
-            self.options.overlap,
+            overlap,
             padding=self._padding(),
             progress=heard,
         )
+
+    def _heard(self, done: int, of: int, said: str) -> Callable[[float], None]:
+        def heard(fraction: float) -> None:
+            if self.progress is not None:
+                self.progress((done + fraction) / of, said)
+
+        return heard
 
     def _padding(self) -> Float[Tensor, " c"]:
         return torch.tensor([ct_padding(self.model.settings.ct_scheme), 0.0, 0.0, 0.0])
@@ -275,7 +331,10 @@ def _on_the_ct(
         shared = back(gained.numpy())
         votes = back(votes)
         if options.variance:
-            variance = backs(placed_each(sums.variance(), (np.nan, np.nan, np.nan)))
+            # what nobody sampled counts as 0 between voxels, and is marked afterwards
+            spread = placed_each(torch.nan_to_num(sums.variance()), (0.0, 0.0, 0.0))
+            variance = backs(spread)
+            variance[:, votes < LEAST_VOTES] = np.nan
     return Prediction(
         labels=back(_labels(probabilities)),
         probabilities=backs(probabilities),
@@ -331,6 +390,11 @@ def _settings(
         "torch": torch.__version__,
         "torch threads": str(torch.get_num_threads()),
     }
+    settings["exact"] = str(options.exact).lower()
+    if options.uncertainty and not options.exact:
+        settings["members look"] = (
+            f"where one pass gave the background less than {SETTLED}, and {MARGIN_MM:g} mm around"
+        )
     if options.uncertainty:
         settings["dropout rate"] = str(model.settings.dropout_rate)
         settings["noise (SD, scaled units)"] = str(NOISE_STD)
