@@ -11,13 +11,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hnuiseg.inference import Prediction, PredictOptions, draw_members, predict
-from hnuiseg.inference.doubt import SETTLED, doubtful, looks
+from hnuiseg.inference.doubt import SETTLED, Showing, doubtful, looks
 from hnuiseg.models import ModelFile
 from hnuiseg.study.case import Case
 from hnuiseg.volume import Grid
 from small_model import case_of, small_model, small_network_registered
 
-WINDOW = (8, 12, 16)
+SHOWINGS = {
+    "a window": Showing((8, 12, 16), (2, 3, 4)),
+    "what is near": Showing((4, 4, 4), (5, 5, 5), (4, 4, 4)),
+}
 
 
 def _random_mask(seed: int, share: float) -> Bool[Tensor, "z y x"]:
@@ -26,29 +29,35 @@ def _random_mask(seed: int, share: float) -> Bool[Tensor, "z y x"]:
     return torch.from_numpy(generator.random(shape) < share)
 
 
+@pytest.mark.parametrize("name", sorted(SHOWINGS))
 @given(seed=st.integers(0, 10_000), share=st.sampled_from([0.0, 0.0005, 0.005, 0.2]))
 @settings(deadline=None)
-def test_every_voxel_of_the_mask_is_taken_once_with_context_around(seed: int, share: float) -> None:
-    mask = _random_mask(seed, share)
+def test_every_voxel_of_the_mask_is_taken_once_with_context_around(
+    name: str, seed: int, share: float
+) -> None:
+    mask, showing = _random_mask(seed, share), SHOWINGS[name]
     count = torch.zeros(mask.shape, dtype=torch.int32)
-    for piece in looks(mask, WINDOW):
+    for piece in looks(mask, showing):
         count[piece.taken] += 1
         for axis, (taken, shown) in enumerate(zip(piece.taken, piece.shown, strict=True)):
-            length, side = mask.shape[axis], WINDOW[axis]
+            length, context = mask.shape[axis], showing.context[axis]
             assert 0 <= shown.start <= taken.start < taken.stop <= shown.stop <= length
-            assert shown.stop - shown.start >= min(side, length)
-            assert taken.start - shown.start >= side // 4 or shown.start == 0
-            assert shown.stop - taken.stop >= side // 4 or shown.stop == length
+            size = shown.stop - shown.start
+            assert size >= min(showing.least[axis], length)
+            assert size % showing.grain[axis] == 0 or size == length
+            assert taken.start - shown.start >= context or shown.start == 0
+            assert shown.stop - taken.stop >= context or shown.stop == length
     assert bool((count[mask] == 1).all())
     assert int(count.max()) <= 1
 
 
-def test_neighbours_share_a_window_and_strangers_do_not() -> None:
+@pytest.mark.parametrize("showing", SHOWINGS.values(), ids=SHOWINGS.keys())
+def test_neighbours_share_a_piece_and_strangers_do_not(showing: Showing) -> None:
     mask = torch.zeros((30, 40, 60), dtype=torch.bool)
-    mask[10, 20, 20] = mask[12, 23, 25] = True
-    assert len(looks(mask, WINDOW)) == 1
+    mask[10, 20, 20] = mask[11, 21, 22] = True
+    assert len(looks(mask, showing)) == 1
     mask[28, 2, 55] = True
-    assert len(looks(mask, WINDOW)) == 2
+    assert len(looks(mask, showing)) == 2
 
 
 @given(seed=st.integers(0, 10_000), index=st.integers(0, 12))

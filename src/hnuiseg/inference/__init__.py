@@ -1,5 +1,6 @@
 """Windows, stochastic members, uncertainty: a `Case` and a `ModelFile` to a `Prediction`."""
 
+from hnuiseg.inference.engine import network_for
 from hnuiseg.inference.inputs import CHANNELS
 from hnuiseg.inference.members import (
     LARGEST_ANGLE,
@@ -10,7 +11,9 @@ from hnuiseg.inference.members import (
     Rotation,
     draw_members,
 )
-from hnuiseg.inference.predict import PredictOptions, check_device, network_for, predict
+from hnuiseg.inference.options import PredictOptions
+from hnuiseg.inference.passes import Passes
+from hnuiseg.inference.predict import check_device, predict
 from hnuiseg.inference.prediction import CLASSES, Prediction
 from hnuiseg.inference.uncertainty import LEAST_VOTES, Accumulator, entropy, mutual_information
 from hnuiseg.inference.windows import gaussian_weight, predict_windows, window_starts
@@ -25,6 +28,7 @@ __all__ = [
     "Flip",
     "Member",
     "Noise",
+    "Passes",
     "PredictOptions",
     "Prediction",
     "Rotation",

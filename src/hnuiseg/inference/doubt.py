@@ -19,8 +19,8 @@ from hnuiseg.volume import Triple
 
 SETTLED = 0.99  # background's probability from which one pass settles a voxel
 MARGIN_MM = 3.0  # around what it leaves open
-_CONTEXT = 1 / 4  # of a window, between its face and what is taken from it, as with overlap 0.5
 
+Index = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
 
 
@@ -40,6 +40,15 @@ class Look:
         return z, y, x
 
 
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """How much around a voxel a network must be shown; voxels (z, y, x)."""
+
+    least: Index  # the smallest piece
+    context: Index  # around what is taken from it
+    grain: Index = (1, 1, 1)  # sides of larger pieces are multiples of it
+
+
 def doubtful(probabilities: Float[Tensor, "3 z y x"], spacing: Triple) -> Bool[Tensor, "z y x"]:
     """Voxels that one pass doesn't settle as background, and `MARGIN_MM` around them.
 
@@ -56,34 +65,32 @@ def widened(mask: Bool[Tensor, "z y x"], voxels: Sequence[int]) -> Bool[Tensor, 
     return grown[0, 0] > 0
 
 
-def looks(mask: Bool[Tensor, "z y x"], window: tuple[int, int, int]) -> list[Look]:
-    """As few pieces of about a window as hold every voxel of the mask, with context around.
+def looks(mask: Bool[Tensor, "z y x"], showing: Showing) -> list[Look]:
+    """Pieces that together take every voxel of the mask once, with their context shown.
 
-    Components near each other share a piece where one window still shows enough around both.
-    A larger one has a larger piece, to be seen through overlapping windows.
+    Pieces and context end at the volume's border. Components share a piece where that shows no
+    more voxels than two pieces would, so neighbours are seen together and strangers are not.
     """
-    shape = tuple(mask.shape)
+    shape = _index(mask.shape)
     labels, _ = ndimage.label(mask.cpu().numpy(), structure=np.ones((3, 3, 3), dtype=bool))
-    context = [max(1, math.floor(side * _CONTEXT)) for side in window]
-    room = [max(1, side - 2 * around) for side, around in zip(window, context, strict=True)]
-    boxes = _joined([(b[0], b[1], b[2]) for b in ndimage.find_objects(labels)], room)
-    return [Look(_shown(box, shape, window, context), box) for box in boxes]
-
-
-def _joined(boxes: list[Box], room: Sequence[int]) -> list[Box]:
-    """Boxes that overlap, or that together fit into `room`, made one; until none are left."""
-    done: list[Box] = []
-    while boxes:
-        box = boxes.pop(0)
+    waiting = [
+        Look(_shown(box, shape, showing), box)
+        for z, y, x in ndimage.find_objects(labels)
+        for box in [(z, y, x)]
+    ]
+    done: list[Look] = []
+    while waiting:
+        piece = waiting.pop(0)
         for k, other in enumerate(done):
-            union = _union(box, other)
-            fits = all(u.stop - u.start <= r for u, r in zip(union, room, strict=True))
-            if fits or _overlap(box, other):
-                boxes.append(union)  # it may now meet others
+            box = _union(piece.taken, other.taken)
+            both = Look(_shown(box, shape, showing), box)
+            apart = _voxels(piece.shown) + _voxels(other.shown)
+            if _voxels(both.shown) <= apart or _overlap(piece.taken, other.taken):
+                waiting.append(both)  # it may now meet others
                 del done[k]
                 break
         else:
-            done.append(box)
+            done.append(piece)
     return done
 
 
@@ -96,13 +103,24 @@ def _overlap(a: Box, b: Box) -> bool:
     return all(p.start < q.stop and q.start < p.stop for p, q in zip(a, b, strict=True))
 
 
-def _shown(box: Box, shape: Sequence[int], window: Sequence[int], context: Sequence[int]) -> Box:
-    """A window about the box's middle, or as much more as the context needs, in the volume."""
+def _voxels(box: Box) -> int:
+    return math.prod(side.stop - side.start for side in box)
+
+
+def _shown(box: Box, shape: Index, showing: Showing) -> Box:
+    """What is taken and its context, or the smallest piece about its middle, in the volume."""
     sides = []
-    for part, length, side, around in zip(box, shape, window, context, strict=True):
-        size = min(length, max(side, part.stop - part.start + 2 * around))
+    rules = zip(box, shape, showing.least, showing.context, showing.grain, strict=True)
+    for part, length, least, around, grain in rules:
+        wanted = max(least, part.stop - part.start + 2 * around)
+        size = min(length, math.ceil(wanted / grain) * grain)
         first = (part.start + part.stop - size) // 2
         first = min(max(0, first), length - size)
         sides.append(slice(first, first + size))
     z, y, x = sides
+    return z, y, x
+
+
+def _index(sizes: Sequence[int]) -> Index:
+    z, y, x = sizes
     return z, y, x

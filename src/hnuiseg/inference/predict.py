@@ -13,81 +13,40 @@ values (80 to 100 bytes) a voxel with what its allocators keep.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Shaped, UInt8
-from torch import Tensor, nn
+from jaxtyping import Float, Shaped, UInt8
+from torch import Tensor
 
-from hnuiseg.errors import ModelMismatch, WrongCall
-from hnuiseg.inference.doubt import MARGIN_MM, SETTLED, doubtful, looks
+from hnuiseg.errors import WrongCall
+from hnuiseg.inference.doubt import MARGIN_MM, SETTLED
+from hnuiseg.inference.engine import network_for
 from hnuiseg.inference.inputs import body_field, network_inputs
-from hnuiseg.inference.members import NOISE_STD, Member, draw_members
-from hnuiseg.inference.prediction import CLASSES, Prediction
+from hnuiseg.inference.members import NOISE_STD
+from hnuiseg.inference.options import PredictOptions
+from hnuiseg.inference.passes import Passes, Progress
+from hnuiseg.inference.prediction import Prediction
 from hnuiseg.inference.uncertainty import (
     LEAST_VOTES,
     Accumulator,
     entropy,
     mutual_information,
 )
-from hnuiseg.inference.windows import WindowAnswer, predict_windows
 from hnuiseg.models import ModelFile
-from hnuiseg.networks import build, fixed_masks
-from hnuiseg.preprocessing import ct_padding
 from hnuiseg.study import Case, searched
 from hnuiseg.volume import Grid, Reorientation, Volume, resample
 
-_FIRST_OVERLAP = 0.25  # of windows in a pass that only has to find where doubt is
-_MOST_MEMBERS = 1000  # far beyond use; votes are counted in 16 bits
-
-Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class PredictOptions:
-    """How to run a model. The same options, threads and machine give the same bytes.
-
-    `device` "auto" takes a GPU where there is one. `precision` "bfloat16" runs the network's
-    layers in that type; softmax, blending and sums stay float32. Without `uncertainty` one
-    pass is made without dropout and transforms, and `members` is not used.
-
-    Without `exact`, one pass through larger, less overlapping windows settles what is background
-    beyond doubt, and members look at the rest only (`hnuiseg.inference.doubt`). With it every
-    member looks at all of the body, as in the paper.
-    """
-
-    members: int = 10
-    seed: int = 0
-    uncertainty: bool = True
-    variance: bool = False
-    device: str = "cpu"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    overlap: float = 0.5
-    exact: bool = False
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.members <= _MOST_MEMBERS:
-            raise WrongCall(
-                f"{self.members} members",
-                f"1 to {_MOST_MEMBERS}, and at least 2 for any disagreement",
-                "ask for 10 or so, or for no uncertainty",
-            )
-        if self.seed < 0:
-            raise WrongCall(f"seed {self.seed}", "integers from 0", "name another seed")
-        if self.precision not in ("float32", "bfloat16"):
-            raise WrongCall(
-                f"precision {self.precision!r}", "float32 or bfloat16", "name one of these"
-            )
+_DEFAULTS = PredictOptions()
 
 
 def predict(
     case: Case,
     model: ModelFile,
-    options: PredictOptions = PredictOptions(),
+    options: PredictOptions = _DEFAULTS,
     progress: Progress | None = None,
 ) -> Prediction:
     """Labels, probabilities and uncertainty on the CT's grid, as the CT is stored.
@@ -111,167 +70,13 @@ def predict(
         del seen
         field = _Field(inputs.working, box, inputs.standing, inputs.turn)
         inputs = inputs.cut(box)
-        answer = _answer(network, model, options.precision)
         coverage = None if inputs.coverage is None else inputs.coverage.to(device)
         images, grid = inputs.images.to(device), inputs.working
-        run = _Run(model, network, answer, options, images, coverage, grid, progress)
+        passes = Passes(model, network, options, images, coverage, grid, progress)
         del inputs, images, coverage
-        sums = run.stochastic() if options.uncertainty else run.deterministic()
-        del run
+        sums = passes.stochastic() if options.uncertainty else passes.deterministic()
+        del passes
         return _on_the_ct(sums, field, case.ct.grid, options, model, device)
-
-
-def network_for(model: ModelFile, device: torch.device | str = "cpu") -> nn.Module:
-    """The model's network with its weights, in eval mode; weights are float32 from any type.
-
-    ModelMismatch where a name or a shape isn't the network's.
-    """
-    network = build(model.settings.network, model.settings.network_settings)
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in model.weights.items()}
-    wrong = sorted(name for name in expected | found if expected.get(name) != found.get(name))
-    if wrong:
-        name = wrong[0]
-        raise ModelMismatch(
-            f"{len(wrong)} weights of model {model.card.name} don't fit network "
-            f"{model.settings.network}, first {name}: {_shape(found, name)} in the file, "
-            f"{_shape(expected, name)} in the network",
-            "the network's own names and shapes",
-            "use the version of hnuiseg that wrote the model, or copy the file again",
-        )
-    weights = {}
-    for name, array in model.weights.items():
-        tensor = torch.from_numpy(np.array(array))
-        weights[name] = tensor.float() if tensor.is_floating_point() else tensor
-    network.load_state_dict(weights, strict=True)
-    return network.to(device).eval()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Run:
-    """One case on one device: what every member needs."""
-
-    model: ModelFile
-    network: nn.Module
-    answer: WindowAnswer
-    options: PredictOptions
-    images: Float[Tensor, "4 z y x"]
-    coverage: Bool[Tensor, "z y x"] | None
-    grid: Grid
-    progress: Progress | None
-
-    def stochastic(self) -> Accumulator:
-        """Every member once: everywhere, or where a first pass leaves doubt."""
-        options = self.options
-        passes = options.members + (0 if options.exact else 1)
-        sums = Accumulator(
-            self.grid.shape,
-            classes=len(CLASSES),
-            variance=options.variance,
-            device=self.images.device,
-        )
-        doubt = None
-        if not options.exact:
-            heard = self._heard(0, passes, "a first look")
-            first = self._blended(self.images, _FIRST_OVERLAP, heard)
-            doubt = doubtful(first, self.grid.spacing)
-            sums.settle(first, ~doubt)
-            del first
-        for member in draw_members(options.members, options.seed):
-            said = f"member {member.index + 1} of {options.members}"
-            done = passes - options.members + member.index
-            probabilities, voted = self._member(member, doubt, self._heard(done, passes, said))
-            sums.add(probabilities, voted)
-            del probabilities, voted
-        return sums
-
-    def deterministic(self) -> Accumulator:
-        """The network as it is, dropout off."""
-        sums = Accumulator(self.grid.shape, classes=len(CLASSES), device=self.images.device)
-        overlap = self.options.overlap if self.options.exact else _FIRST_OVERLAP
-        sums.add(self._blended(self.images, overlap, self._heard(0, 1, "prediction")))
-        return sums
-
-    def _member(
-        self, member: Member, doubt: Bool[Tensor, "z y x"] | None, heard: Callable[[float], None]
-    ) -> tuple[Float[Tensor, "3 z y x"], Bool[Tensor, "z y x"] | None]:
-        """A member's probabilities, back in place, and the voxels it votes on; None: all."""
-        spacing, rate = self.grid.spacing, self.model.settings.dropout_rate
-        needed = None if doubt is None else member.needed(doubt, spacing)
-        seen = member.apply(self.images, spacing, coverage=self.coverage, padding=self._padding())
-        with fixed_masks(self.network, rate, self.options.seed, member.index):
-            if needed is None:
-                probabilities = self._blended(seen, self.options.overlap, heard)
-            else:
-                probabilities = self._looked(seen, needed, heard)
-        del seen  # before the copies that undoing and adding make
-        probabilities, voted = member.undo(probabilities, spacing)
-        if doubt is None:
-            return probabilities, voted
-        return probabilities, doubt if voted is None else doubt & voted
-
-    def _looked(
-        self,
-        images: Float[Tensor, "4 z y x"],
-        needed: Bool[Tensor, "z y x"],
-        heard: Callable[[float], None],
-    ) -> Float[Tensor, "3 z y x"]:
-        """Probabilities where they are needed, and background elsewhere."""
-        found = torch.zeros((len(CLASSES), *needed.shape), device=images.device)
-        found[0] = 1.0
-        pieces = looks(needed, self.model.settings.window)
-        for number, piece in enumerate(pieces):
-            seen = self._blended(images[(slice(None), *piece.shown)], self.options.overlap)
-            found[(slice(None), *piece.taken)] = seen[(slice(None), *piece.inner())]
-            heard((number + 1) / len(pieces))
-        return found
-
-    def _blended(
-        self,
-        images: Float[Tensor, "4 z y x"],
-        overlap: float,
-        heard: Callable[[float], None] | None = None,
-    ) -> Float[Tensor, "3 z y x"]:
-        return predict_windows(
-            self.answer,
-            images,
-            self.model.settings.window,
-            overlap,
-            padding=self._padding(),
-            progress=heard,
-        )
-
-    def _heard(self, done: int, of: int, said: str) -> Callable[[float], None]:
-        def heard(fraction: float) -> None:
-            if self.progress is not None:
-                self.progress((done + fraction) / of, said)
-
-        return heard
-
-    def _padding(self) -> Float[Tensor, " c"]:
-        return torch.tensor([ct_padding(self.model.settings.ct_scheme), 0.0, 0.0, 0.0])
-
-
-def _answer(network: nn.Module, model: ModelFile, precision: str) -> WindowAnswer:
-    """The network with its softmax, checked: wrong weights must not pass for a prediction."""
-
-    def answer(windows: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b k z y x"]:
-        half = precision == "bfloat16"
-        with (
-            torch.inference_mode(),
-            torch.autocast(windows.device.type, torch.bfloat16, enabled=half),
-        ):
-            probabilities = torch.softmax(network(windows).float(), dim=1)
-        if probabilities.shape[1] != len(CLASSES) or not bool(torch.isfinite(probabilities).all()):
-            raise ModelMismatch(
-                f"model {model.card.name} gave {probabilities.shape[1]} classes or values that "
-                "aren't numbers",
-                f"finite probabilities of {len(CLASSES)} classes",
-                "use another model, or precision float32",
-            )
-        return probabilities
-
-    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,7 +245,3 @@ def _exact(device: torch.device) -> Iterator[None]:
                 )
             )
         yield
-
-
-def _shape(shapes: dict[str, tuple[int, ...]], name: str) -> str:
-    return str(shapes[name]) if name in shapes else "none"

@@ -2,7 +2,7 @@
 
 from hnuiseg.networks.dropout import ChannelDropout, fixed_masks
 from hnuiseg.networks.registry import NETWORKS, build
-from hnuiseg.networks.unet import ResidualEncoderUNet, hold_statistics
+from hnuiseg.networks.unet import ResidualEncoderUNet, hold_statistics, normalises_by_window
 
 __all__ = [
     "NETWORKS",
@@ -11,4 +11,5 @@ __all__ = [
     "build",
     "fixed_masks",
     "hold_statistics",
+    "normalises_by_window",
 ]

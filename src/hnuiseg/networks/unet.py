@@ -34,6 +34,12 @@ def batch_norm(channels: int) -> nn.Module:
     return nn.BatchNorm3d(channels, eps=NORM_EPS, momentum=_NEWEST_SHARE)
 
 
+def normalises_by_window(network: nn.Module) -> bool:
+    """Whether an answer depends on all of the window that is shown, not on what lies near."""
+    by_window = (nn.GroupNorm, nn.InstanceNorm3d)
+    return any(isinstance(module, by_window) for module in network.modules())
+
+
 def hold_statistics(network: nn.Module) -> None:
     """Train on with what batch normalisation has kept, as it will be used: nothing if no such.
 

@@ -1,0 +1,45 @@
+"""How a model is run on a case."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hnuiseg.errors import WrongCall
+
+_MOST_MEMBERS = 1000  # far beyond use; votes are counted in 16 bits
+
+
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """How to run a model. The same options, threads and machine give the same bytes.
+
+    `device` "auto" takes a GPU where there is one. `precision` "bfloat16" runs the network's
+    layers in that type; softmax, blending and sums stay float32. Without `uncertainty` one
+    pass is made without dropout and transforms, and `members` is not used.
+
+    Without `exact`, one pass through larger, less overlapping windows settles what is background
+    beyond doubt, and members look at the rest only (`hnuiseg.inference.doubt`). With it every
+    member looks at all of the body, as in the paper.
+    """
+
+    members: int = 10
+    seed: int = 0
+    uncertainty: bool = True
+    variance: bool = False
+    device: str = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    overlap: float = 0.5
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.members <= _MOST_MEMBERS:
+            raise WrongCall(
+                f"{self.members} members",
+                f"1 to {_MOST_MEMBERS}, and at least 2 for any disagreement",
+                "ask for 10 or so, or for no uncertainty",
+            )
+        if self.seed < 0:
+            raise WrongCall(f"seed {self.seed}", "integers from 0", "name another seed")
+        if self.precision not in ("float32", "bfloat16"):
+            raise WrongCall(
+                f"precision {self.precision!r}", "float32 or bfloat16", "name one of these"
+            )
