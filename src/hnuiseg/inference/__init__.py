@@ -1,7 +1,7 @@
 """Windows, stochastic members, uncertainty: a `Case` and a `ModelFile` to a `Prediction`."""
 
 from hnuiseg.inference.engine import network_for
-from hnuiseg.inference.inputs import CHANNELS
+from hnuiseg.inference.inputs import CHANNELS, body_field, network_inputs
 from hnuiseg.inference.members import (
     LARGEST_ANGLE,
     NOISE_STD,
@@ -32,12 +32,14 @@ __all__ = [
     "PredictOptions",
     "Prediction",
     "Rotation",
+    "body_field",
     "check_device",
     "draw_members",
     "entropy",
     "gaussian_weight",
     "mutual_information",
     "network_for",
+    "network_inputs",
     "predict",
     "predict_windows",
     "window_starts",

@@ -74,7 +74,7 @@ def train_on_phantoms(
     )
     train(network, lambda first: phantom_batches(recipe, seed, first), schedule, folder, told)
     return {
-        name: np.ascontiguousarray(value.numpy()) for name, value in network.state_dict().items()
+        name: np.array(value.numpy(), order="C") for name, value in network.state_dict().items()
     }
 
 
