@@ -2,11 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, cast
+from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 
 from hnuiseg.cohorts import Variant, phantom, phantom_case
 from hnuiseg.errors import ModelMismatch
@@ -21,7 +24,7 @@ from hnuiseg.models import (
     read_model,
     shipped_models,
 )
-from hnuiseg.networks import NETWORKS
+from hnuiseg.networks import NETWORKS, ResidualEncoderUNet
 from hnuiseg.volume import Volume
 from small_model import small_model
 
@@ -42,6 +45,24 @@ def test_written_is_read(tmp_path: Path) -> None:
     assert found.weights.keys() == model.weights.keys()
     assert all(np.array_equal(found.weights[k], v) for k, v in model.weights.items())
     assert content == model_bytes(model.card, model.settings, model.weights)
+
+
+def test_a_network_by_batch_comes_back_with_its_counters(tmp_path: Path) -> None:
+    """They have no axes, which a copy loses easily."""
+    settings: dict[str, Any] = {"batch_normed": True, "widths": [4, 8], "blocks": [1, 1]}
+    network = ResidualEncoderUNet(**settings)
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    assert any(value.shape == () for value in weights.values())
+    model = replace(
+        small_model(),
+        weights=weights,
+        settings=replace(COMPACT, network="plain", network_settings=settings),
+    )
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(model_bytes(model.card, model.settings, model.weights))
+    with mock.patch.dict(cast(dict[str, Any], NETWORKS), {"plain": ResidualEncoderUNet}):
+        found = network_for(read_model(file)).state_dict()
+    assert all(torch.equal(found[name], value) for name, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100, -1])
@@ -199,12 +220,15 @@ def test_shipped_models_are_small_load_and_match_their_results() -> None:
 
 
 @pytest.mark.xfail(
-    strict=True, reason="the first model falls short of its bar: see docs/models/phantom-compact.md"
+    strict=True, reason="the first model falls short for nodes: see docs/models/phantom-compact.md"
 )
-def test_the_first_model_reaches_what_was_asked_on_fresh_phantoms() -> None:
+def test_the_first_model_reaches_what_was_asked_for_nodes_on_fresh_phantoms() -> None:
+    assert load_model("phantom-compact").card.figures["mean DSC GTVn, PET/CT"] >= 0.75
+
+
+def test_the_first_model_reaches_what_was_asked_for_primaries_on_fresh_phantoms() -> None:
     figures = load_model("phantom-compact").card.figures
     assert figures["mean DSC GTVp, PET/CT"] >= 0.80
-    assert figures["mean DSC GTVn, PET/CT"] >= 0.75
     for name in ("GTVp", "GTVn"):  # worse, but working
         assert 0.1 < figures[f"mean DSC {name}, CT only"] < figures[f"mean DSC {name}, PET/CT"]
 

@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     "--no-uncertainty", is_flag=True, help="One pass without chance: faster, and no doubt shown."
 )
 @click.option(
-    "--exact",
-    is_flag=True,
-    help="Every member looks everywhere, as in the paper: slow. Without it, only where one first "
-    "pass leaves doubt.",
+    "--exact/--quick",
+    default=True,
+    show_default=True,
+    help="Every member looks everywhere, as in the paper; or only where one first pass leaves "
+    "doubt: faster, and some doubt is missed.",
 )
 @click.option("--variance", is_flag=True, help="Write the variance over members per class too.")
 @click.option(

@@ -16,9 +16,10 @@ class PredictOptions:
     layers in that type; softmax, blending and sums stay float32. Without `uncertainty` one
     pass is made without dropout and transforms, and `members` is not used.
 
-    Without `exact`, one pass through larger, less overlapping windows settles what is background
-    beyond doubt, and members look at the rest only (`hnuiseg.inference.doubt`). With it every
-    member looks at all of the body, as in the paper.
+    With `exact` every member looks at all of the body, as in the paper. Without it, one pass
+    through larger, less overlapping windows settles what is background beyond doubt, and members
+    look at the rest only (`hnuiseg.inference.doubt`): faster, but doubt is missed where one pass
+    is too sure.
     """
 
     members: int = 10
@@ -28,7 +29,7 @@ class PredictOptions:
     device: str = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
     overlap: float = 0.5
-    exact: bool = False
+    exact: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.members <= _MOST_MEMBERS:

@@ -102,7 +102,8 @@ def model_bytes(
     from safetensors.numpy import save
 
     described = {"format": FORMAT, "card": asdict(card), "settings": asdict(settings)}
-    ordered = {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}
+    # not ascontiguousarray, which makes a counter without axes a list of one
+    ordered = {name: np.array(weights[name], order="C") for name in sorted(weights)}
     return bytes(save(ordered, metadata={"hnuiseg": json.dumps(described, sort_keys=True)}))
 
 

@@ -73,9 +73,7 @@ def train_on_phantoms(
         recipe.steps, recipe.warm_up, recipe.learning_rate, hold_from=recipe.hold_from
     )
     train(network, lambda first: phantom_batches(recipe, seed, first), schedule, folder, told)
-    return {
-        name: np.array(value.numpy(), order="C") for name, value in network.state_dict().items()
-    }
+    return {name: value.numpy() for name, value in network.state_dict().items()}
 
 
 def _claim(folder: Path, recipe: PhantomRecipe, seed: int) -> None:
