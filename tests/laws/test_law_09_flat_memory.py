@@ -87,13 +87,10 @@ def test_law_09_twelve_members_need_no_more_than_two(
     assert many[1] <= 1.05 * few[1]
 
 
-@pytest.mark.parametrize(
-    ("variance", "exact", "values"),
-    [(False, True, 16), (True, True, 19), (False, False, 19), (True, False, 22)],
-)
-def test_law_09_the_stated_peak_is_kept(variance: bool, exact: bool, values: int) -> None:
+@pytest.mark.parametrize(("variance", "values"), [(False, 16), (True, 19)])
+def test_law_09_the_stated_peak_is_kept(variance: bool, values: int) -> None:
     """float32 values a voxel, as `predict` documents; a window's own work comes on top."""
     voxels = SHAPE[0] * SHAPE[1] * SHAPE[2]
-    tensors, _ = _peaks(3, None, variance=variance, window=(8, 8, 8), exact=exact)
+    tensors, _ = _peaks(3, None, variance=variance, window=(8, 8, 8), exact=True)
     window_work = 4 * 40 * 8**3
     assert tensors <= 4 * values * voxels + window_work

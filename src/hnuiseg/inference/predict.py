@@ -6,9 +6,9 @@ windows → running sums → back to the CT's grid as stored. In the air beyond 
 is sampled: it is background with no votes, and marked as such.
 
 Memory doesn't grow with the number of members. While they run, at most 16 float32 values a
-voxel of the working grid live at once (19 with variance; 3 more where members look only at
-doubt, and doubt is everywhere), and one window's activations; the way back to the CT's grid
-then needs about as much there. Measured at the CT's own spacing, a process grows by 20 to 25
+voxel of the working grid live at once (19 with variance), and one window's activations; where
+members look only at doubt, windows are larger, and so are those. The way back to the CT's grid
+then needs about as much. Measured at the CT's own spacing, a process grows by 20 to 25
 values (80 to 100 bytes) a voxel with what its allocators keep.
 """
 
