@@ -125,18 +125,6 @@ class SurfaceDistances:
         return float(max(np.percentile(mm, percent) for mm in (self.prediction_mm, self.truth_mm)))
 
 
-def joint_box(
-    prediction: Bool[np.ndarray, "z y x"], truth: Bool[np.ndarray, "z y x"]
-) -> tuple[slice, slice, slice]:
-    """The smallest box (z, y, x) that holds both masks; without extent where both are empty."""
-    either = prediction | truth
-    sides = []
-    for axis in range(3):
-        hit = np.flatnonzero(either.any(axis=tuple(k for k in range(3) if k != axis)))
-        sides.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(0, 0))
-    return sides[0], sides[1], sides[2]
-
-
 def _limit(tolerance_mm: float) -> float:
     if not (math.isfinite(tolerance_mm) and tolerance_mm >= 0):
         raise WrongCall(

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Shaped
 from hnuiseg.errors import InputRefused
 from hnuiseg.evaluation.lesions import LesionDetection, by_criterion, pairwise_iou, pooled
 from hnuiseg.evaluation.overlap import Overlap, dsc_agg
-from hnuiseg.evaluation.surface import SurfaceDistances, joint_box
+from hnuiseg.evaluation.surface import SurfaceDistances
 from hnuiseg.volume import Volume, covered, resample
 
 # inference/ names the same classes; importing it would import torch.
@@ -240,7 +240,7 @@ def _class(
     tell: Progress,
 ) -> ClassEvaluation:
     tell(0.0, "overlap")
-    box = joint_box(predicted, true)  # nothing beyond it can change a measure
+    box = _joint_box(predicted, true)  # nothing beyond it can change a measure
     predicted, true = predicted[box], true[box]
     overlap = Overlap.of(predicted, true, on.grid.voxel_ml)
     tell(0.1, "surfaces")
@@ -359,3 +359,15 @@ def _aligned(rows: list[list[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def _joint_box(
+    prediction: Bool[np.ndarray, "z y x"], truth: Bool[np.ndarray, "z y x"]
+) -> tuple[slice, slice, slice]:
+    """The smallest box (z, y, x) that holds both masks; without extent where both are empty."""
+    either = prediction | truth
+    sides = []
+    for axis in range(3):
+        hit = np.flatnonzero(either.any(axis=tuple(k for k in range(3) if k != axis)))
+        sides.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(0, 0))
+    return sides[0], sides[1], sides[2]

@@ -1,7 +1,7 @@
 """Windows, stochastic members, uncertainty: a `Case` and a `ModelFile` to a `Prediction`."""
 
 from hnuiseg.inference.engine import network_for
-from hnuiseg.inference.inputs import CHANNELS, body_field, network_inputs
+from hnuiseg.inference.inputs import CHANNELS
 from hnuiseg.inference.members import (
     LARGEST_ANGLE,
     NOISE_STD,
@@ -12,7 +12,6 @@ from hnuiseg.inference.members import (
     draw_members,
 )
 from hnuiseg.inference.options import PredictOptions
-from hnuiseg.inference.passes import Passes
 from hnuiseg.inference.predict import check_device, predict
 from hnuiseg.inference.prediction import CLASSES, Prediction
 from hnuiseg.inference.uncertainty import LEAST_VOTES, Accumulator, entropy, mutual_information
@@ -28,18 +27,15 @@ __all__ = [
     "Flip",
     "Member",
     "Noise",
-    "Passes",
     "PredictOptions",
     "Prediction",
     "Rotation",
-    "body_field",
     "check_device",
     "draw_members",
     "entropy",
     "gaussian_weight",
     "mutual_information",
     "network_for",
-    "network_inputs",
     "predict",
     "predict_windows",
     "window_starts",

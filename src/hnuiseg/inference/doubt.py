@@ -15,12 +15,12 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
+from hnuiseg.inference.windows import Index, index_of
 from hnuiseg.volume import Triple
 
 SETTLED = 0.99  # background's probability from which one pass settles a voxel
 MARGIN_MM = 3.0  # around what it leaves open
 
-Index = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
 
 
@@ -71,7 +71,7 @@ def looks(mask: Bool[Tensor, "z y x"], showing: Showing) -> list[Look]:
     Pieces and context end at the volume's border. Components share a piece where that shows no
     more voxels than two pieces would, so neighbours are seen together and strangers are not.
     """
-    shape = _index(mask.shape)
+    shape = index_of(mask.shape)
     labels, _ = ndimage.label(mask.cpu().numpy(), structure=np.ones((3, 3, 3), dtype=bool))
     waiting = [
         Look(_shown(box, shape, showing), box)
@@ -118,9 +118,4 @@ def _shown(box: Box, shape: Index, showing: Showing) -> Box:
         first = min(max(0, first), length - size)
         sides.append(slice(first, first + size))
     z, y, x = sides
-    return z, y, x
-
-
-def _index(sizes: Sequence[int]) -> Index:
-    z, y, x = sizes
     return z, y, x

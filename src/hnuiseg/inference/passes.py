@@ -1,7 +1,7 @@
 """The passes over one case: every member everywhere, or where a first one leaves doubt."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from hnuiseg.inference.members import Member, draw_members
 from hnuiseg.inference.options import PredictOptions
 from hnuiseg.inference.prediction import CLASSES
 from hnuiseg.inference.uncertainty import Accumulator
-from hnuiseg.inference.windows import predict_windows
+from hnuiseg.inference.windows import Index, index_of, predict_windows
 from hnuiseg.models import ModelFile
 from hnuiseg.networks import fixed_masks, normalises_by_window
 from hnuiseg.preprocessing import ct_padding
@@ -25,7 +25,6 @@ _REACH = 12  # voxels around a place that still sway a network's answer there no
 _MOST_AT_ONCE = 2**22  # voxels of a window; a compact network then needs about 2 GiB
 
 Progress = Callable[[float, str], None]
-Index = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +126,7 @@ class Passes:
         """Through as few windows as memory allows, where the network's answer lets us choose."""
         window = self.model.settings.window
         if not normalises_by_window(self.network):
-            window = _large_window(_index(images.shape[1:]), math.gcd(*window))
+            window = _large_window(index_of(images.shape[1:]), math.gcd(*window))
         return self._blended(images, overlap, heard, window)
 
     def _blended(
@@ -163,9 +162,4 @@ def _large_window(shape: Index, grain: int) -> Index:
     while math.prod(sides) > _MOST_AT_ONCE and max(sides) > 4 * _REACH:
         longest = sides.index(max(sides))
         sides[longest] = math.ceil((sides[longest] / 2 + _REACH) / grain) * grain
-    return _index(sides)
-
-
-def _index(sizes: Sequence[int]) -> Index:
-    z, y, x = sizes
-    return z, y, x
+    return index_of(sides)

@@ -57,7 +57,7 @@ def predict_windows(
     is cropped back. `progress` hears the finished fraction after every batch.
     """
     padded, inner = _padded(images, window, padding)
-    shape = _index(padded.shape[1:])
+    shape = index_of(padded.shape[1:])
     axes = _axis_starts(shape, window, overlap)
     starts = window_starts(shape, window, overlap)
     weight = gaussian_weight(window).to(images.device)
@@ -112,10 +112,10 @@ def _padded(
     images: Float[Tensor, "c z y x"], window: Index, padding: Float[Tensor, " c"]
 ) -> tuple[Float[Tensor, "c z y x"], tuple[slice, slice, slice]]:
     """The images at least as large as the window, and where they lie in that."""
-    shape = _index(images.shape[1:])
+    shape = index_of(images.shape[1:])
     size = [max(n, side) for n, side in zip(shape, window, strict=True)]
     low = [(large - n) // 2 for large, n in zip(size, shape, strict=True)]
-    inner = _box(_index(low), shape)
+    inner = _box(index_of(low), shape)
     if tuple(size) == shape:
         return images, inner
     air = padding.to(images).reshape(-1, 1, 1, 1)
@@ -129,6 +129,7 @@ def _box(start: Index, shape: Index) -> tuple[slice, slice, slice]:
     return z, y, x
 
 
-def _index(sizes: Sequence[int]) -> Index:
+def index_of(sizes: Sequence[int]) -> Index:
+    """Three sizes (z, y, x) as a tuple."""
     z, y, x = sizes
     return z, y, x

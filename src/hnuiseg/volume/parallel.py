@@ -1,7 +1,7 @@
 """Interpolation between grids whose axes run along the same lines, one slice at a time.
 
 Linear interpolation is then a blend of two neighbours along each axis in turn. A target slice
-is blended while its parts lie in the processor's cache: many times faster than looking up
+is blended while its parts lie in the processor's cache: several times faster than looking up
 eight neighbours for every voxel, with nothing of the volume's size but the answer.
 """
 
