@@ -1,14 +1,17 @@
 """Residual-encoder U-Net, stochastic dropout, and a registry by name."""
 
 from hnuiseg.networks.dropout import ChannelDropout, fixed_masks
+from hnuiseg.networks.precision import Precision, chosen_precision
 from hnuiseg.networks.registry import NETWORKS, build
 from hnuiseg.networks.unet import ResidualEncoderUNet, hold_statistics, normalises_by_window
 
 __all__ = [
     "NETWORKS",
     "ChannelDropout",
+    "Precision",
     "ResidualEncoderUNet",
     "build",
+    "chosen_precision",
     "fixed_masks",
     "hold_statistics",
     "normalises_by_window",

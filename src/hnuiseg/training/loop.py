@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hnuiseg.files import atomic_write
-from hnuiseg.networks import ResidualEncoderUNet, hold_statistics
+from hnuiseg.networks import Precision, ResidualEncoderUNet, hold_statistics
 from hnuiseg.training.losses import loss_at_every_scale
 
 
@@ -28,6 +28,7 @@ class Schedule:
     clip_norm: float = 12.0
     checkpoint_every: int = 100
     hold_from: float = 1.0  # of the steps: from there batch normalisation keeps what it has found
+    precision: Precision = "float32"  # of the layers; weights and losses are float32
 
     def rate(self, step: int) -> float:
         """Learning rate at a step, counted from 0."""
@@ -72,7 +73,10 @@ def train(
             if step >= schedule.hold_from * schedule.steps:
                 hold_statistics(network)
             seen = images.contiguous(memory_format=torch.channels_last_3d)  # faster on CPUs
-            loss = loss_at_every_scale(network.every_scale(seen), labels)
+            half = schedule.precision == "bfloat16"
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+                found = network.every_scale(seen)
+            loss = loss_at_every_scale([logits.float() for logits in found], labels)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), schedule.clip_norm)

@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from hnuiseg.cohorts.phantom import phantom, phantom_case
 from hnuiseg.inference.inputs import network_inputs
 from hnuiseg.models import COMPACT
+from hnuiseg.networks import Precision
 from hnuiseg.training.augment import augmented, without_pet
 from hnuiseg.training.loop import Batch
 from hnuiseg.training.sampling import Sample, draw_box
@@ -27,17 +28,18 @@ _AIR_SCALED = -0.9  # every CT scheme makes air -1
 class PhantomRecipe:
     """Everything that decides the outcome, but for the seed."""
 
-    steps: int = 2400
-    batch: int = 2
-    around_tumour: int = 1  # patches of each batch; the others are anywhere in the body
+    steps: int = 4000
+    batch: int = 4
+    around_tumour: int = 2  # patches of each batch; the others are anywhere in the body
     patch: tuple[int, int, int] = (32, 48, 48)  # z, y, x; voxels
     learning_rate: float = 1e-3
     warm_up: int = 50
     hold_from: float = 0.7  # of the steps: normalisation as it will be used, so nothing shifts
     ct_only: float = 0.25  # of the patches
-    new_patient_every: int = 16  # steps
+    new_patient_every: int = 20  # steps
     patients_at_start: int = 8
     patients_kept: int = 64
+    precision: Precision = "float32"
 
     def described(self) -> dict[str, object]:
         """For the record beside the weights."""
