@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hnuiseg.networks import ChannelDropout, ResidualEncoderUNet, build, fixed_masks
+from hnuiseg.networks.unet import ConvNorm, batch_norm
 
 
 def _original(widths: Sequence[int], blocks: Sequence[int], batch_normed: bool) -> nn.Module:
@@ -108,6 +109,21 @@ def test_fixed_masks_drop_at_the_given_rate_and_keep_the_mean() -> None:
     assert abs(dropped - 0.05) < 4 * 0.0022
     assert torch.allclose(held[held > 0], torch.tensor(1 / 0.95))
     assert len({tuple(m.reshape(-1).tolist()) for m in held.reshape(10, -1)}) == 10
+
+
+@pytest.mark.parametrize("pool", [1, 2])
+def test_a_layer_in_one_is_its_convolution_mask_and_normalisation_in_turn(pool: int) -> None:
+    kernel = 1 if pool > 1 else 3
+    layer = ConvNorm(6, 10, batch_norm, kernel=kernel, pool=pool, dropout=0.3, active=False)
+    _scrambled(layer, 7)
+    features = torch.randn(1, 6, 8, 6, 4, generator=torch.Generator().manual_seed(8))
+    layer.eval()
+    with torch.no_grad(), fixed_masks(layer, 0.3, seed=9, member=1):
+        pooled = nn.functional.avg_pool3d(features, pool)
+        expected = layer.norm(layer.dropout(layer.conv(pooled)))
+        assert isinstance(layer.dropout.held, Tensor)
+        assert not layer.dropout.held.all()
+        torch.testing.assert_close(layer(features), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_masks_are_released_when_a_member_fails() -> None:

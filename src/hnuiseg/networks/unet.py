@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from hnuiseg.networks.dropout import ChannelDropout
 
@@ -51,7 +52,10 @@ def hold_statistics(network: nn.Module) -> None:
 
 
 class ConvNorm(nn.Module):
-    """Convolution, dropout of channels, normalisation and, where asked, a leaky ReLU."""
+    """Convolution, dropout of channels, normalisation and, where asked, a leaky ReLU.
+
+    With `pool` it sees means over cubes of so many voxels a side instead (kernel 1 only).
+    """
 
     def __init__(
         self,
@@ -61,20 +65,50 @@ class ConvNorm(nn.Module):
         *,
         kernel: int = 3,
         stride: int = 1,
+        pool: int = 1,
         bias: bool = True,
         dropout: float | None = None,
         active: bool = True,
     ) -> None:
         super().__init__()
+        assert pool == 1 or (kernel, stride) == (1, 1)
         self.conv = nn.Conv3d(inputs, outputs, kernel, stride, (kernel - 1) // 2, bias=bias)
+        self.pool = pool
         self.dropout = nn.Identity() if dropout is None else ChannelDropout(outputs, dropout)
         self.norm = norm(outputs)
         self.nonlin = nn.LeakyReLU(LEAK, inplace=True) if active else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
         """(batch, inputs, z, y, x) to (batch, outputs, z / stride, …)."""
-        result: Tensor = self.nonlin(self.norm(self.dropout(self.conv(features))))
+        if isinstance(self.norm, nn.BatchNorm3d) and not self.training:
+            normed = self._in_one(features, self.norm)
+        else:
+            found = self._convolved(features, self.conv.weight, self.conv.bias)
+            normed = self.norm(self.dropout(found))
+        result: Tensor = self.nonlin(normed)
         return result
+
+    def _in_one(self, features: Tensor, norm: nn.BatchNorm3d) -> Tensor:
+        """The same as one convolution: a held mask and kept statistics only scale and shift."""
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        bias = norm.bias - norm.running_mean * scale
+        if isinstance(self.dropout, ChannelDropout) and self.dropout.held is not None:
+            scale = scale * self.dropout.held.to(scale).flatten()
+        if self.conv.bias is not None:
+            bias = bias + scale * self.conv.bias
+        return self._convolved(features, self.conv.weight * scale.reshape(-1, 1, 1, 1, 1), bias)
+
+    def _convolved(self, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self.pool == 1:
+            stride, padding = self.conv.stride, self.conv.padding
+            return functional.conv3d(features, weight, bias, stride, padding)
+        # a mean and a projection are one strided convolution; PyTorch's avg_pool3d has no
+        # bfloat16 on CPUs, and copies features to float32 and back
+        n = self.pool
+        spread = (weight / n**3).expand(-1, -1, n, n, n)
+        return functional.conv3d(features, spread, bias, n)
 
 
 class ResidualBlock(nn.Module):
@@ -87,12 +121,15 @@ class ResidualBlock(nn.Module):
         self.conv1 = ConvNorm(inputs, outputs, norm, stride=stride, dropout=dropout)
         self.conv2 = ConvNorm(outputs, outputs, norm, active=False)
         self.nonlin2 = nn.LeakyReLU(LEAK, inplace=True)
-        skip: list[nn.Module] = []
-        if stride != 1:
-            skip.append(nn.AvgPool3d(stride, stride))
+        self.skip = nn.Sequential()
         if inputs != outputs:
-            skip.append(ConvNorm(inputs, outputs, norm, kernel=1, bias=False, active=False))
-        self.skip = nn.Sequential(*skip)
+            project = ConvNorm(
+                inputs, outputs, norm, kernel=1, pool=stride, bias=False, active=False
+            )
+            # weights are named as in the original, where pooling comes first
+            self.skip.add_module("0" if stride == 1 else "1", project)
+        elif stride != 1:
+            self.skip.append(nn.AvgPool3d(stride, stride))
 
     def forward(self, features: Tensor) -> Tensor:
         """(batch, inputs, z, y, x) to (batch, outputs, z / stride, …)."""
