@@ -65,7 +65,12 @@ def made_prediction(labels: np.ndarray, grid: Grid = GRID) -> Prediction:
         grid=grid,
         members=10,
         seed=7,
-        settings={"model": "made-up", "device": "cpu"},
+        settings={
+            "model": "made-up",
+            "device": "cpu",
+            "precision": "float32",
+            "torch threads": "2",
+        },
     )
 
 

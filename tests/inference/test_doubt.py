@@ -19,7 +19,7 @@ from small_model import case_of, small_model, small_network_registered
 
 SHOWINGS = {
     "a window": Showing((8, 12, 16), (2, 3, 4)),
-    "what is near": Showing((4, 4, 4), (5, 5, 5), (4, 4, 4)),
+    "what is near": Showing((4, 4, 4), (5, 5, 5), 4),
 }
 
 
@@ -44,7 +44,8 @@ def test_every_voxel_of_the_mask_is_taken_once_with_context_around(
             assert 0 <= shown.start <= taken.start < taken.stop <= shown.stop <= length
             size = shown.stop - shown.start
             assert size >= min(showing.least[axis], length)
-            assert size % showing.grain[axis] == 0 or size == length
+            assert shown.start % showing.cell == 0
+            assert shown.stop % showing.cell == 0 or shown.stop == length
             assert taken.start - shown.start >= context or shown.start == 0
             assert shown.stop - taken.stop >= context or shown.stop == length
     assert bool((count[mask] == 1).all())
@@ -114,7 +115,8 @@ def _reader(window: tuple[int, int, int]) -> ModelFile:
 
 def _found(model: ModelFile, *, exact: bool) -> Prediction:
     with small_network_registered():
-        return predict(_lesion(), model, PredictOptions(members=8, variance=True, exact=exact))
+        options = PredictOptions(8, variance=True, precision="float32", exact=exact)
+        return predict(_lesion(), model, options)
 
 
 def test_what_is_sampled_is_what_all_members_would_have_said() -> None:

@@ -243,7 +243,7 @@ def test_a_network_of_other_classes_is_refused() -> None:
     [
         ({"members": 0}, "0 members; allowed: 1 to 1000"),
         ({"seed": -1}, "seed -1"),
-        ({"precision": "float16"}, "precision 'float16'; allowed: float32 or bfloat16"),
+        ({"precision": "float16"}, "precision 'float16' on cpu; allowed: auto, float32, bfloat16"),
         ({"device": "tpu"}, "device 'tpu'; allowed: cpu, cuda or auto"),
         ({"overlap": 1.0}, "window overlap of 1.0"),
     ],

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hnuiseg.errors import WrongCall
 from hnuiseg.inference import gaussian_weight, predict_windows, window_starts
+from hnuiseg.inference.windows import index_of
 
 sides = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 12))
 NOTHING = torch.zeros(2)
@@ -54,6 +55,21 @@ def test_windows_cover_the_volume_with_the_overlap_asked_for(
 def test_starts_by_hand() -> None:
     assert window_starts((6, 4, 2), (4, 4, 4)) == [(0, 0, 0), (2, 0, 0)]
     assert window_starts((1, 1, 9), (1, 1, 4)) == [(0, 0, 0), (0, 0, 2), (0, 0, 3), (0, 0, 5)]
+
+
+@given(
+    cells=sides, window=sides, cell=st.sampled_from([2, 4, 8]), overlap=st.sampled_from([0.25, 0.5])
+)
+@settings(deadline=None)
+def test_windows_of_whole_cells_lie_as_windows_of_voxels_do(
+    cells: tuple[int, int, int], window: tuple[int, int, int], cell: int, overlap: float
+) -> None:
+    """A network that pools then sees the same cells in each, also in a volume cut off mid-cell."""
+    shape = index_of([n * cell - 1 for n in cells])
+    found = window_starts(shape, index_of([n * cell for n in window]), overlap, cell)
+    assert found == [
+        (z * cell, y * cell, x * cell) for z, y, x in window_starts(cells, window, overlap)
+    ]
 
 
 def test_full_scale_windows_overlap_by_half() -> None:

@@ -72,10 +72,15 @@ if TYPE_CHECKING:
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
     "--precision",
-    type=click.Choice(["float32", "bfloat16"]),
-    default="float32",
+    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+    default="auto",
     show_default=True,
-    help="Of the network's arithmetic.",
+    help="Of the network's layers; auto: float32 with --exact, else what the hardware is fast at.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Processors to use; default: as many as this machine or container allows.",
 )
 @click.option("--strict", is_flag=True, help="Leave with status 4 if a warning stands.")
 @click.option("--json", "as_json", is_flag=True, help="Print result.json on stdout.")
@@ -93,7 +98,8 @@ def segment(  # noqa: PLR0913 - one argument an option
     rois: Any,
     smooth_mm: float,
     device: str,
-    precision: str,
+    precision: Any,
+    threads: int | None,
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -104,11 +110,10 @@ def segment(  # noqa: PLR0913 - one argument an option
     or not at all. Finding no tumour is a result.
     """
     started = datetime.now(UTC)
-    chosen: Any = precision
     with progress() as shown:
         shown(None, "Loading")
         from hnuiseg.export import DEFAULT_FORMATS, Contours, check_formats, check_output, export
-        from hnuiseg.inference import PredictOptions, check_device, predict
+        from hnuiseg.inference import Hardware, PredictOptions, predict
         from hnuiseg.models import load_model
 
         wanted = DEFAULT_FORMATS if formats is None else _names(formats)
@@ -116,13 +121,20 @@ def segment(  # noqa: PLR0913 - one argument an option
         # what must fail fails before an hour of computing
         check_output(out, [*source.paths, Path(model)])
         loaded = load_model(model)
-        check_device(device)
         options = PredictOptions(
-            samples, seed, not no_uncertainty, variance, device, chosen, exact=exact
+            samples,
+            seed,
+            not no_uncertainty,
+            variance,
+            device,
+            precision,
+            threads,
+            exact=exact,
         )
+        hardware = Hardware.chosen(options)
 
         case = _read(source, shown)
-        prediction = predict(case, loaded, options, shown.within("Segmenting"))
+        prediction = predict(case, loaded, options, shown.within(f"Segmenting on {hardware}"))
         shown(None, "Writing the outputs")
         result = export(
             case,

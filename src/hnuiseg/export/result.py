@@ -111,6 +111,8 @@ class Result:
         if len(self.lesions) > _ROWS:
             lines.append(f"  and {len(self.lesions) - _ROWS} more, in result.json and the report")
         lines += [f"warning: {notice.text}" for notice in self.notices]
+        told = [self.settings[name] for name in ("device", "precision", "torch threads")]
+        lines.append(f"computed on: {', '.join(told)} threads, in {self.elapsed_s:.0f} s")
         lines.append(f"written: {', '.join(self.files)}")
         lines += [f"not written: {n.name} ({n.reason})" for n in self.not_written]
         lines.append("Research use only: a doctor must check every contour.")

@@ -1,6 +1,7 @@
 """Windows, stochastic members, uncertainty: a `Case` and a `ModelFile` to a `Prediction`."""
 
 from hnuiseg.inference.engine import network_for
+from hnuiseg.inference.hardware import Hardware
 from hnuiseg.inference.inputs import CHANNELS
 from hnuiseg.inference.members import (
     LARGEST_ANGLE,
@@ -12,7 +13,7 @@ from hnuiseg.inference.members import (
     draw_members,
 )
 from hnuiseg.inference.options import PredictOptions
-from hnuiseg.inference.predict import check_device, predict
+from hnuiseg.inference.predict import predict
 from hnuiseg.inference.prediction import CLASSES, Prediction
 from hnuiseg.inference.uncertainty import LEAST_VOTES, Accumulator, entropy, mutual_information
 from hnuiseg.inference.windows import gaussian_weight, predict_windows, window_starts
@@ -25,12 +26,12 @@ __all__ = [
     "NOISE_STD",
     "Accumulator",
     "Flip",
+    "Hardware",
     "Member",
     "Noise",
     "PredictOptions",
     "Prediction",
     "Rotation",
-    "check_device",
     "draw_members",
     "entropy",
     "gaussian_weight",

@@ -46,7 +46,7 @@ class Showing:
 
     least: Index  # the smallest piece
     context: Index  # around what is taken from it
-    grain: Index = (1, 1, 1)  # sides of larger pieces are multiples of it
+    cell: int = 1  # pieces start and, but for the volume's border, end at multiples of it
 
 
 def doubtful(probabilities: Float[Tensor, "3 z y x"], spacing: Triple) -> Bool[Tensor, "z y x"]:
@@ -109,13 +109,12 @@ def _voxels(box: Box) -> int:
 
 def _shown(box: Box, shape: Index, showing: Showing) -> Box:
     """What is taken and its context, or the smallest piece about its middle, in the volume."""
-    sides = []
-    rules = zip(box, shape, showing.least, showing.context, showing.grain, strict=True)
-    for part, length, least, around, grain in rules:
+    sides, cell = [], showing.cell
+    for part, length, least, around in zip(box, shape, showing.least, showing.context, strict=True):
         wanted = max(least, part.stop - part.start + 2 * around)
-        size = min(length, math.ceil(wanted / grain) * grain)
-        first = (part.start + part.stop - size) // 2
-        first = min(max(0, first), length - size)
-        sides.append(slice(first, first + size))
+        first = (part.start + part.stop - wanted) // 2
+        first = min(max(0, first), max(0, length - wanted)) // cell * cell
+        last = max(first + least, min(length, part.stop + around))
+        sides.append(slice(first, min(length, math.ceil(last / cell) * cell)))
     z, y, x = sides
     return z, y, x

@@ -9,7 +9,7 @@ from hnuiseg.errors import ModelMismatch
 from hnuiseg.inference.prediction import CLASSES
 from hnuiseg.inference.windows import WindowAnswer
 from hnuiseg.models import ModelFile
-from hnuiseg.networks import build
+from hnuiseg.networks import Precision, build, lower_precision
 
 
 def network_for(model: ModelFile, device: torch.device | str = "cpu") -> nn.Module:
@@ -35,19 +35,17 @@ def network_for(model: ModelFile, device: torch.device | str = "cpu") -> nn.Modu
         tensor = torch.from_numpy(np.array(array))
         weights[name] = tensor.float() if tensor.is_floating_point() else tensor
     network.load_state_dict(weights, strict=True)
-    return network.to(device).eval()
+    network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return network.eval()
 
 
-def answer_of(network: nn.Module, model: ModelFile, precision: str) -> WindowAnswer:
+def answer_of(network: nn.Module, model: ModelFile, precision: Precision) -> WindowAnswer:
     """The network with its softmax, checked: wrong weights must not pass for a prediction."""
 
     def answer(windows: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b k z y x"]:
-        half = precision == "bfloat16"
-        with (
-            torch.inference_mode(),
-            torch.autocast(windows.device.type, torch.bfloat16, enabled=half),
-        ):
-            probabilities = torch.softmax(network(windows).float(), dim=1)
+        seen = windows.contiguous(memory_format=torch.channels_last_3d)
+        with torch.inference_mode(), lower_precision(windows.device, precision):
+            probabilities = torch.softmax(network(seen).float(), dim=1)
         if probabilities.shape[1] != len(CLASSES) or not bool(torch.isfinite(probabilities).all()):
             raise ModelMismatch(
                 f"model {model.card.name} gave {probabilities.shape[1]} classes or values that "

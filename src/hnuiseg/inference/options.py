@@ -12,9 +12,10 @@ _MOST_MEMBERS = 1000  # far beyond use; votes are counted in 16 bits
 class PredictOptions:
     """How to run a model. The same options, threads and machine give the same bytes.
 
-    `device` "auto" takes a GPU where there is one. `precision` "bfloat16" runs the network's
-    layers in that type; softmax, blending and sums stay float32. Without `uncertainty` one
-    pass is made without dropout and transforms, and `members` is not used.
+    `device` "auto" takes a GPU where there is one. `precision` is that of the network's layers;
+    softmax, blending and sums stay float32. "auto" is float32 where `exact`, else bfloat16 on
+    hardware that has it built in. `threads` None are as many as the machine allows. Without
+    `uncertainty` one pass is made without dropout and transforms, and `members` is not used.
 
     With `exact` every member looks at all of the body, as in the paper. Without it, one pass
     through larger, less overlapping windows settles what is background beyond doubt, and members
@@ -27,7 +28,8 @@ class PredictOptions:
     uncertainty: bool = True
     variance: bool = False
     device: str = "cpu"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    threads: int | None = None
     overlap: float = 0.5
     exact: bool = True
 
@@ -40,7 +42,5 @@ class PredictOptions:
             )
         if self.seed < 0:
             raise WrongCall(f"seed {self.seed}", "integers from 0", "name another seed")
-        if self.precision not in ("float32", "bfloat16"):
-            raise WrongCall(
-                f"precision {self.precision!r}", "float32 or bfloat16", "name one of these"
-            )
+        if self.threads is not None and self.threads < 1:
+            raise WrongCall(f"{self.threads} threads", "at least one", "leave it out for the usual")

@@ -16,7 +16,7 @@ from hnuiseg.inference.prediction import CLASSES
 from hnuiseg.inference.uncertainty import Accumulator
 from hnuiseg.inference.windows import Index, index_of, predict_windows
 from hnuiseg.models import ModelFile
-from hnuiseg.networks import fixed_masks, normalises_by_window
+from hnuiseg.networks import Precision, cell_of, fixed_masks, normalises_by_window
 from hnuiseg.preprocessing import ct_padding
 from hnuiseg.volume import Grid
 
@@ -34,10 +34,16 @@ class Passes:
     model: ModelFile
     network: nn.Module
     options: PredictOptions
+    precision: Precision
     images: Float[Tensor, "4 z y x"]
     coverage: Bool[Tensor, "z y x"] | None
     grid: Grid
     progress: Progress | None = None
+
+    @property
+    def cell(self) -> int:
+        """What windows and pieces start and end at multiples of, if the window is."""
+        return math.gcd(cell_of(self.network), *self.model.settings.window)
 
     def stochastic(self) -> Accumulator:
         """Every member once: everywhere, or where a first pass leaves doubt."""
@@ -59,7 +65,7 @@ class Passes:
         for member in draw_members(options.members, options.seed):
             said = f"member {member.index + 1} of {options.members}"
             done = passes - options.members + member.index
-            probabilities, voted = self._member(member, doubt, self._heard(done, passes, said))
+            probabilities, voted = self.member(member, doubt, self._heard(done, passes, said))
             sums.add(probabilities, voted)
             del probabilities, voted
         return sums
@@ -74,10 +80,16 @@ class Passes:
             sums.add(self._at_once(self.images, _FIRST_OVERLAP, heard))
         return sums
 
-    def _member(
-        self, member: Member, doubt: Bool[Tensor, "z y x"] | None, heard: Callable[[float], None]
+    def member(
+        self,
+        member: Member,
+        doubt: Bool[Tensor, "z y x"] | None = None,
+        heard: Callable[[float], None] | None = None,
     ) -> tuple[Float[Tensor, "3 z y x"], Bool[Tensor, "z y x"] | None]:
-        """A member's probabilities, back in place, and the voxels it votes on; None: all."""
+        """A member's probabilities, back in place, and the voxels it votes on; None: all.
+
+        Where there is a `doubt` it looks, and votes, there alone.
+        """
         spacing, rate = self.grid.spacing, self.model.settings.dropout_rate
         needed = None if doubt is None else member.needed(doubt, spacing)
         seen = member.apply(self.images, spacing, coverage=self.coverage, padding=self._padding())
@@ -96,7 +108,7 @@ class Passes:
         self,
         images: Float[Tensor, "4 z y x"],
         needed: Bool[Tensor, "z y x"],
-        heard: Callable[[float], None],
+        heard: Callable[[float], None] | None,
     ) -> Float[Tensor, "3 z y x"]:
         """Probabilities where they are needed, and background elsewhere."""
         found = torch.zeros((len(CLASSES), *needed.shape), device=images.device)
@@ -105,7 +117,8 @@ class Passes:
         for number, piece in enumerate(pieces):
             seen = self._at_once(images[(slice(None), *piece.shown)], self.options.overlap)
             found[(slice(None), *piece.taken)] = seen[(slice(None), *piece.inner())]
-            heard((number + 1) / len(pieces))
+            if heard is not None:
+                heard((number + 1) / len(pieces))
         return found
 
     def _showing(self) -> Showing:
@@ -113,9 +126,8 @@ class Passes:
         window = self.model.settings.window
         if normalises_by_window(self.network):
             z, y, x = (max(1, side // 4) for side in window)  # what overlap 0.5 leaves around
-            return Showing(window, (z, y, x))
-        grain = (math.gcd(*window),) * 3
-        return Showing(grain, (_REACH,) * 3, grain)
+            return Showing(window, (z, y, x), self.cell)
+        return Showing((self.cell,) * 3, (_REACH,) * 3, self.cell)
 
     def _at_once(
         self,
@@ -126,7 +138,7 @@ class Passes:
         """Through as few windows as memory allows, where the network's answer lets us choose."""
         window = self.model.settings.window
         if not normalises_by_window(self.network):
-            window = _large_window(index_of(images.shape[1:]), math.gcd(*window))
+            window = _large_window(index_of(images.shape[1:]), self.cell)
         return self._blended(images, overlap, heard, window)
 
     def _blended(
@@ -137,12 +149,13 @@ class Passes:
         window: Index | None = None,
     ) -> Float[Tensor, "3 z y x"]:
         return predict_windows(
-            answer_of(self.network, self.model, self.options.precision),
+            answer_of(self.network, self.model, self.precision),
             images,
             window or self.model.settings.window,
             overlap,
             padding=self._padding(),
             progress=heard,
+            cell=self.cell,
         )
 
     def _heard(self, done: int, of: int, said: str) -> Callable[[float], None]:
@@ -156,10 +169,10 @@ class Passes:
         return torch.tensor([ct_padding(self.model.settings.ct_scheme), 0.0, 0.0, 0.0])
 
 
-def _large_window(shape: Index, grain: int) -> Index:
-    """The whole volume in multiples of `grain`, or its half, quarter, … that is small enough."""
-    sides = [math.ceil(n / grain) * grain for n in shape]
+def _large_window(shape: Index, cell: int) -> Index:
+    """The whole volume in multiples of `cell`, or its half, quarter, … that is small enough."""
+    sides = [math.ceil(n / cell) * cell for n in shape]
     while math.prod(sides) > _MOST_AT_ONCE and max(sides) > 4 * _REACH:
         longest = sides.index(max(sides))
-        sides[longest] = math.ceil((sides[longest] / 2 + _REACH) / grain) * grain
+        sides[longest] = math.ceil((sides[longest] / 2 + _REACH) / cell) * cell
     return index_of(sides)

@@ -25,6 +25,7 @@ from torch import Tensor
 from hnuiseg.errors import WrongCall
 from hnuiseg.inference.doubt import MARGIN_MM, SETTLED
 from hnuiseg.inference.engine import network_for
+from hnuiseg.inference.hardware import Hardware, threads_of
 from hnuiseg.inference.inputs import body_field, network_inputs
 from hnuiseg.inference.members import NOISE_STD
 from hnuiseg.inference.options import PredictOptions
@@ -61,8 +62,9 @@ def predict(
     brought to the CT's grid linearly, and everything else follows from them there; votes are
     the nearest voxel's. Beyond the outermost working voxels their values hold.
     """
-    device = check_device(options.device)
-    with _own_errors(device), _exact(device):
+    hardware = Hardware.chosen(options)
+    device = hardware.device
+    with _own_errors(device), _exact(device), threads_of(hardware):
         network = network_for(model, device)
         seen = searched(case)
         inputs = network_inputs(seen, model.settings)
@@ -72,11 +74,12 @@ def predict(
         inputs = inputs.cut(box)
         coverage = None if inputs.coverage is None else inputs.coverage.to(device)
         images, grid = inputs.images.to(device), inputs.working
-        passes = Passes(model, network, options, images, coverage, grid, progress)
+        precision = hardware.precision
+        passes = Passes(model, network, options, precision, images, coverage, grid, progress)
         del inputs, images, coverage
         sums = passes.stochastic() if options.uncertainty else passes.deterministic()
         del passes
-        return _on_the_ct(sums, field, case.ct.grid, options, model, device)
+        return _on_the_ct(sums, field, case.ct.grid, options, model, hardware)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def _on_the_ct(
     stored: Grid,
     options: PredictOptions,
     model: ModelFile,
-    device: torch.device,
+    hardware: Hardware,
 ) -> Prediction:
     """What the sums say, on the CT's grid, axes in stored order."""
     turn = field.turn
@@ -150,7 +153,7 @@ def _on_the_ct(
         grid=stored,
         members=options.members if options.uncertainty else 1,
         seed=options.seed,
-        settings=_settings(field.whole, options, model, device),
+        settings=_settings(field.whole, options, model, hardware),
     )
 
 
@@ -175,7 +178,7 @@ def _labels(probabilities: Float[np.ndarray, "3 z y x"]) -> UInt8[np.ndarray, "z
 
 
 def _settings(
-    working: Grid, options: PredictOptions, model: ModelFile, device: torch.device
+    working: Grid, options: PredictOptions, model: ModelFile, hardware: Hardware
 ) -> dict[str, str]:
     """Provenance, in words and numbers for a report."""
     spacing = " × ".join(f"{mm:.4g}" for mm in working.spacing)
@@ -187,13 +190,13 @@ def _settings(
         "network": model.settings.network,
         "CT scheme": model.settings.ct_scheme,
         "PET scheme": model.settings.pet_scheme,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "precision": options.precision,
+        "device": hardware.device_name,
+        "precision": hardware.precision,
         "working spacing (z, y, x; mm)": f"{spacing}{named}",
         "window (z, y, x; voxels)": " × ".join(str(n) for n in model.settings.window),
         "window overlap": str(options.overlap),
         "torch": torch.__version__,
-        "torch threads": str(torch.get_num_threads()),
+        "torch threads": str(hardware.threads),
     }
     settings["exact"] = str(options.exact).lower()
     if options.uncertainty and not options.exact:
@@ -204,20 +207,6 @@ def _settings(
         settings["dropout rate"] = str(model.settings.dropout_rate)
         settings["noise (SD, scaled units)"] = str(NOISE_STD)
     return settings
-
-
-def check_device(name: str) -> torch.device:
-    """What `device` in `PredictOptions` stands for here: WrongCall for one that isn't there."""
-    if name not in ("cpu", "cuda", "auto"):
-        raise WrongCall(f"device {name!r}", "cpu, cuda or auto", "name one of these")
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise WrongCall(
-            "device cuda, but PyTorch finds no GPU here",
-            "cuda only with a GPU, its driver and a PyTorch built for it",
-            "use --device cpu",
-        )
-    return torch.device("cpu" if name == "cpu" or not there else "cuda")
 
 
 @contextmanager

@@ -20,17 +20,18 @@ Index = tuple[int, int, int]
 WindowAnswer = Callable[[Float[Tensor, "b c z y x"]], Float[Tensor, "b k z y x"]]
 
 
-def window_starts(shape: Index, window: Index, overlap: float = 0.5) -> list[Index]:
+def window_starts(shape: Index, window: Index, overlap: float = 0.5, cell: int = 1) -> list[Index]:
     """First voxels (z, y, x) of windows that together cover the volume, z slowest.
 
     Neighbours overlap by at least the fraction `overlap` (0 ≤ overlap < 1) and are spread
     evenly, so the last window ends with the volume. An axis shorter than its window has the
-    one start 0: the volume is padded there.
+    one start 0: the volume is padded there. Starts are multiples of `cell`, as shape and window
+    must be: a network that pools sees the same cells in every window.
 
     >>> window_starts((6, 4, 2), (4, 4, 4))
     [(0, 0, 0), (2, 0, 0)]
     """
-    z, y, x = _axis_starts(shape, window, overlap)
+    z, y, x = _axis_starts(shape, window, overlap, cell)
     return list(itertools.product(z, y, x))
 
 
@@ -49,17 +50,19 @@ def predict_windows(
     padding: Float[Tensor, " c"],
     progress: Callable[[float], None] | None = None,
     batch: int = 1,
+    cell: int = 1,
 ) -> Float[Tensor, "k z y x"]:
     """Blended probabilities of the whole volume, on the images' device, float32.
 
     `network` turns windows (b, c, *window) into probabilities (b, k, *window). A volume smaller
     than the window is padded on both sides with `padding`, one value a channel, and the answer
-    is cropped back. `progress` hears the finished fraction after every batch.
+    is cropped back; so is one that isn't a multiple of `cell`, at its end. `progress` hears the
+    finished fraction after every batch.
     """
-    padded, inner = _padded(images, window, padding)
+    padded, inner = _padded(images, window, padding, cell)
     shape = index_of(padded.shape[1:])
-    axes = _axis_starts(shape, window, overlap)
-    starts = window_starts(shape, window, overlap)
+    axes = _axis_starts(shape, window, overlap, cell)
+    starts = window_starts(shape, window, overlap, cell)
     weight = gaussian_weight(window).to(images.device)
     blended: Tensor | None = None
     for first in range(0, len(starts), batch):
@@ -80,18 +83,19 @@ def predict_windows(
     return blended[(slice(None), *inner)]
 
 
-def _axis_starts(shape: Index, window: Index, overlap: float) -> list[list[int]]:
+def _axis_starts(shape: Index, window: Index, overlap: float, cell: int) -> list[list[int]]:
     if not 0 <= overlap < 1:
         raise WrongCall(
             f"a window overlap of {overlap}", "0 ≤ overlap < 1", "leave it at 0.5, the paper's"
         )
     starts = []
     for size, side in zip(shape, window, strict=True):
-        room = max(0, size - side)
+        assert side % cell == 0
+        room = math.ceil(max(0, size - side) / cell)  # in cells
         # 1e-9: 0.1 of 10 voxels is one voxel, whatever binary fractions say
-        step = max(1, math.floor(side * (1 - overlap) + 1e-9))
+        step = max(1, math.floor(side / cell * (1 - overlap) + 1e-9))
         count = math.ceil(room / step) + 1
-        starts.append([round(k * room / max(1, count - 1)) for k in range(count)])
+        starts.append([cell * round(k * room / max(1, count - 1)) for k in range(count)])
     return starts
 
 
@@ -109,12 +113,12 @@ def _axis_total(starts: list[int], side: int, size: int) -> Float[Tensor, " n"]:
 
 
 def _padded(
-    images: Float[Tensor, "c z y x"], window: Index, padding: Float[Tensor, " c"]
+    images: Float[Tensor, "c z y x"], window: Index, padding: Float[Tensor, " c"], cell: int
 ) -> tuple[Float[Tensor, "c z y x"], tuple[slice, slice, slice]]:
-    """The images at least as large as the window, and where they lie in that."""
+    """The images at least as large as the window, in whole cells, and where they lie in that."""
     shape = index_of(images.shape[1:])
-    size = [max(n, side) for n, side in zip(shape, window, strict=True)]
-    low = [(large - n) // 2 for large, n in zip(size, shape, strict=True)]
+    size = [max(math.ceil(n / cell) * cell, side) for n, side in zip(shape, window, strict=True)]
+    low = [(large - n) // 2 // cell * cell for large, n in zip(size, shape, strict=True)]
     inner = _box(index_of(low), shape)
     if tuple(size) == shape:
         return images, inner

@@ -1,9 +1,14 @@
 """Residual-encoder U-Net, stochastic dropout, and a registry by name."""
 
 from hnuiseg.networks.dropout import ChannelDropout, fixed_masks
-from hnuiseg.networks.precision import Precision, chosen_precision
+from hnuiseg.networks.precision import Precision, chosen_precision, lower_precision
 from hnuiseg.networks.registry import NETWORKS, build
-from hnuiseg.networks.unet import ResidualEncoderUNet, hold_statistics, normalises_by_window
+from hnuiseg.networks.unet import (
+    ResidualEncoderUNet,
+    cell_of,
+    hold_statistics,
+    normalises_by_window,
+)
 
 __all__ = [
     "NETWORKS",
@@ -11,8 +16,10 @@ __all__ = [
     "Precision",
     "ResidualEncoderUNet",
     "build",
+    "cell_of",
     "chosen_precision",
     "fixed_masks",
     "hold_statistics",
+    "lower_precision",
     "normalises_by_window",
 ]

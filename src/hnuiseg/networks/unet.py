@@ -41,6 +41,14 @@ def normalises_by_window(network: nn.Module) -> bool:
     return any(isinstance(module, by_window) for module in network.modules())
 
 
+def cell_of(network: nn.Module) -> int:
+    """Voxels along a side of what becomes one voxel at the coarsest level; 1: it doesn't pool.
+
+    Only a shift by whole cells shifts the answer and nothing more.
+    """
+    return network.cell if isinstance(network, ResidualEncoderUNet) else 1
+
+
 def hold_statistics(network: nn.Module) -> None:
     """Train on with what batch normalisation has kept, as it will be used: nothing if no such.
 
@@ -225,9 +233,9 @@ class _Decoder(nn.Module):
 class ResidualEncoderUNet(nn.Module):
     """Images and prompts (batch, inputs, z, y, x) to logits (batch, outputs, z, y, x).
 
-    Sides must be divisible by 2 ** (number of levels - 1). Dropout lies between convolution and
-    normalisation, at `dropout`, and is active in training or under `fixed_masks`. Normalisation
-    is by instance, or by batch where `batch_normed`.
+    Sides must be divisible by `cell`, 2 ** (number of levels - 1). Dropout lies between convolution
+    and normalisation, at `dropout`, and is active in training or under `fixed_masks`.
+    Normalisation is by instance, or by batch where `batch_normed`.
     """
 
     def __init__(
@@ -243,6 +251,7 @@ class ResidualEncoderUNet(nn.Module):
     ) -> None:
         super().__init__()
         norm = batch_norm if batch_normed else instance_norm
+        self.cell: int = 2 ** (len(widths) - 1)
         self.encoder = _Encoder(inputs, widths, blocks, norm, dropout)
         self.decoder = _Decoder(widths, outputs, norm, decoder_convs, dropout)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hnuiseg.files import atomic_write
-from hnuiseg.networks import Precision, ResidualEncoderUNet, hold_statistics
+from hnuiseg.networks import Precision, ResidualEncoderUNet, hold_statistics, lower_precision
 from hnuiseg.training.losses import loss_at_every_scale
 
 
@@ -73,8 +73,7 @@ def train(
             if step >= schedule.hold_from * schedule.steps:
                 hold_statistics(network)
             seen = images.contiguous(memory_format=torch.channels_last_3d)  # faster on CPUs
-            half = schedule.precision == "bfloat16"
-            with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            with lower_precision(images.device, schedule.precision):
                 found = network.every_scale(seen)
             loss = loss_at_every_scale([logits.float() for logits in found], labels)
             optimiser.zero_grad(set_to_none=True)

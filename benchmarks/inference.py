@@ -1,0 +1,282 @@
+"""A planning CT with uncertainty: ours, and the same passes by MONAI's sliding windows.
+
+    .venv/bin/python benchmarks/inference.py            # all of it; an hour on two cores
+    .venv/bin/python benchmarks/inference.py --exact    # the exact references only; resumable
+
+Two studies of 512 x 512 x 200 voxels, a phantom and (with HNUISEG_DATA) a real planning CT
+resampled to that grid, ten members, the shipped model. Both sides get the same preprocessed tensor,
+weights, windows, draws and threads, and blend softmax probabilities. The rival's whole volume is
+timed for one member and multiplied by ten; medians of five come from a crop. The exact answer
+(float32, every member everywhere) is computed once and kept under build/benchmarks. Each of our
+timings is a process of its own, so that peak memory is its own. Writes
+benchmarks/results/inference.json.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy import ndimage
+from torch import Tensor
+
+from hnuiseg.cohorts import phantom, phantom_case
+from hnuiseg.inference import Accumulator, Hardware, PredictOptions, draw_members, network_for
+from hnuiseg.inference.inputs import NetworkInputs, body_field, network_inputs
+from hnuiseg.inference.passes import Passes
+from hnuiseg.models import ModelFile, load_model
+from hnuiseg.networks import fixed_masks, lower_precision
+from hnuiseg.preprocessing import ct_padding
+from hnuiseg.study import Case, Provenance
+from hnuiseg.volume import resample
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT = ROOT / "build" / "benchmarks"
+RESULTS = Path(__file__).parent / "results" / "inference.json"
+SHAPE = (200, 512, 512)
+MEMBERS = 10
+STUDIES = ("phantom", "planning CT")
+PATIENT = "pt_40"
+CROP = 96  # voxels a side
+REPEATS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """A study as every side gets it."""
+
+    model: ModelFile
+    whole: NetworkInputs
+    box: tuple[slice, slice, slice]  # the patient in it
+
+    @classmethod
+    def of(cls, name: str) -> "Setting":
+        model = load_model()
+        case = _phantom() if name == "phantom" else _planning_ct()
+        assert case.ct.grid.shape == SHAPE
+        box = body_field(case, model.settings.working_spacing)
+        return cls(model, network_inputs(case, model.settings), box)
+
+    def passes(self, exact: bool, members: int = MEMBERS) -> Passes:
+        options = PredictOptions(members=members, exact=exact)
+        cut = self.whole.cut(self.box)
+        network, precision = network_for(self.model), Hardware.chosen(options).precision
+        return Passes(
+            self.model, network, options, precision, cut.images, cut.coverage, cut.working
+        )
+
+
+def _phantom() -> Case:
+    field = (372.0, 448.0, 512.0)
+    z, y, x = (mm / n for mm, n in zip(field, SHAPE, strict=True))
+    return phantom_case(phantom(12, 0, spacing=(z, y, x)))
+
+
+def _planning_ct() -> Case:
+    sys.path.insert(0, str(ROOT / "tests"))
+    from openkbp import planning_ct
+
+    ct = planning_ct(Path(os.environ["HNUISEG_DATA"]) / "openkbp" / f"{PATIENT}.npz")
+    sides = [n * s for n, s in zip(ct.grid.shape, ct.grid.spacing, strict=True)]
+    z, y, x = (side / n for side, n in zip(sides, SHAPE, strict=True))
+    large = resample(ct, replace(ct.grid.resized((z, y, x)), shape=SHAPE), outside=-1000.0)
+    return Case(large, None, (), Provenance("files", PATIENT, None), None)
+
+
+def exact_answer(name: str) -> tuple[Float[Tensor, "3 z y x"], Float[Tensor, "z y x"]]:
+    """Mean probability and predictive entropy; each member is kept when it is done."""
+    setting = Setting.of(name)
+    passes = setting.passes(exact=True)
+    sums = Accumulator(passes.grid.shape)
+    folder = KEPT / f"{name.replace(' ', '-')}-{setting.model.sha256[:12]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for member in draw_members(MEMBERS, passes.options.seed):
+        file = folder / f"member-{member.index}.pt"
+        if not file.exists():
+            answer = passes.member(member)
+            torch.save(answer, file.with_suffix(".part"))
+            file.with_suffix(".part").rename(file)
+            print(f"{name}: exact member {member.index + 1} of {MEMBERS}", file=sys.stderr)
+        sums.add(*torch.load(file))
+    return sums.mean(), sums.entropy()
+
+
+def ours(name: str, members: int) -> dict[str, Any]:
+    """One prediction without --exact in this process: how long, how much memory, how right."""
+    setting = Setting.of(name)
+    passes = setting.passes(exact=False, members=members)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begin = time.perf_counter()
+    sums = passes.stochastic()
+    seconds = time.perf_counter() - begin
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = {
+        "members": members,
+        "seconds": round(seconds, 1),
+        "precision": passes.precision,
+        "peak MiB": round(peak / 1024),
+        "of these before": round(before / 1024),
+    }
+    if members == MEMBERS:
+        found["against the exact answer"] = agreement(sums, *exact_answer(name))
+    return found
+
+
+def agreement(
+    sums: Accumulator, exact: Float[Tensor, "3 z y x"], doubt: Float[Tensor, "z y x"]
+) -> dict[str, Any]:
+    """The bars that speed has to hold."""
+    mean, entropy, votes = sums.mean(), sums.entropy(), sums.votes
+    labels, truth = mean.argmax(0), exact.argmax(0)
+    dice, lost = {}, 0
+    for value, class_name in ((1, "GTVp"), (2, "GTVn")):
+        a, b = labels == value, truth == value
+        total = int(a.sum() + b.sum())
+        dice[class_name] = round(2 * int((a & b).sum()) / total, 4) if total else None
+        lesions, count = ndimage.label(b.numpy(), structure=np.ones((3, 3, 3)))
+        lost += count - len(np.unique(lesions[a.numpy() & (lesions > 0)]))
+    apart = (entropy - doubt).abs()[doubt > 0.05]
+    return {
+        "label Dice": dice,
+        "mean entropy difference where exact > 0.05 nat": round(float(apart.mean()), 4),
+        "share sampled where exact > 0.2 nat": round(
+            float((votes[doubt > 0.2] >= 2).float().mean()), 4
+        ),
+        "share sampled of all": round(float((votes >= 2).float().mean()), 4),
+        "lesions lost": lost,
+    }
+
+
+def rival(
+    setting: Setting, images: Float[Tensor, "4 z y x"], precision: Literal["float32", "bfloat16"]
+) -> Callable[[], Float[Tensor, "3 z y x"]]:
+    """One member by MONAI over the whole of `images`; bfloat16 with channels last."""
+    from monai.inferers import sliding_window_inference
+
+    network, device = network_for(setting.model), torch.device("cpu")
+    last = torch.channels_last_3d if precision == "bfloat16" else torch.contiguous_format
+    network.to(memory_format=last)  # type: ignore[call-overload]
+
+    def answer(windows: Tensor) -> Tensor:
+        with lower_precision(device, precision):
+            return torch.softmax(network(windows.contiguous(memory_format=last)).float(), 1)
+
+    def one() -> Float[Tensor, "3 z y x"]:
+        rate = setting.model.settings.dropout_rate
+        with torch.inference_mode(), fixed_masks(network, rate, 0, 0):
+            return sliding_window_inference(
+                images[None],
+                setting.model.settings.window,
+                1,
+                answer,
+                overlap=0.5,
+                mode="gaussian",
+                cval=ct_padding(setting.model.settings.ct_scheme),
+            )[0]
+
+    return one
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    act()
+    return time.perf_counter() - begin
+
+
+def whole_volume(name: str) -> dict[str, Any]:
+    """Ours in processes of their own, the rival's one pass times ten."""
+    rows = {n: _apart("--ours", name, str(n)) for n in (2, MEMBERS)}
+    setting = Setting.of(name)
+    rivals = {}
+    for precision in ("float32", "bfloat16"):
+        one = _seconds(rival(setting, setting.whole.images, precision))
+        rivals[precision] = round(one * MEMBERS, 1)
+    seconds = rows[MEMBERS]["seconds"]
+    return {
+        "working grid (z, y, x)": list(setting.whole.working.shape),
+        "of these the patient's": [side.stop - side.start for side in setting.box],
+        "ours": rows[MEMBERS],
+        "ours, two members": rows[2],
+        "MONAI, seconds (one pass times ten)": rivals,
+        "times faster than MONAI": {p: round(s / seconds, 1) for p, s in rivals.items()},
+    }
+
+
+def crop() -> dict[str, Any]:
+    """Medians on a cube about the phantom's tumour."""
+    setting = Setting.of("phantom")
+    primary = exact_answer("phantom")[0].argmax(0) == 1
+    sides = []
+    for places, length in zip(torch.nonzero(primary).T, primary.shape, strict=True):
+        middle, size = int(places.float().mean()), min(CROP, length)
+        first = min(max(0, middle - size // 2), length - size)
+        sides.append(slice(first, first + size))
+    cut = setting.whole.cut(setting.box).cut((sides[0], sides[1], sides[2]))
+    passes = replace(
+        setting.passes(exact=False), images=cut.images, coverage=cut.coverage, grid=cut.working
+    )
+    acts: dict[str, Callable[[], object]] = {"ours, ten members": passes.stochastic}
+    for precision in ("float32", "bfloat16"):
+        acts[f"MONAI {precision}, one member"] = rival(setting, cut.images, precision)
+    medians = {
+        name: round(statistics.median(_seconds(act) for _ in range(REPEATS)), 2)
+        for name, act in acts.items()
+    }
+    return {"voxels (z, y, x)": list(cut.working.shape), "median seconds": medians}
+
+
+def _apart(*arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _bfloat16_peak() -> float:
+    """Best of nine products of 2048 x 2048 matrices, in 10^9 operations a second."""
+    a = torch.randn(2048, 2048, dtype=torch.bfloat16)
+    return 2 * 2048**3 / min(_seconds(lambda: a @ a) for _ in range(9)) / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--ours", nargs=2, metavar=("STUDY", "MEMBERS"))
+    asked = parser.parse_args()
+    if asked.ours:
+        print(json.dumps(ours(asked.ours[0], int(asked.ours[1]))))
+        return
+    studies = STUDIES if "HNUISEG_DATA" in os.environ else STUDIES[:1]
+    for name in studies:
+        exact_answer(name)
+    if asked.exact:
+        return
+    result = {
+        "machine": f"{os.cpu_count()} cores, {torch.cpu.get_capabilities()['cpu_name']}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "bfloat16 matrix product, GFLOP/s, for information": round(_bfloat16_peak()),
+        "model": load_model().sha256[:12],
+        **{name: whole_volume(name) for name in studies},
+        "crop": crop(),
+    }
+    text = json.dumps(result, indent=1)
+    RESULTS.write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
