@@ -34,6 +34,7 @@ from torch import Tensor
 
 from hnuiseg.cohorts import phantom, phantom_case
 from hnuiseg.inference import Accumulator, Hardware, PredictOptions, draw_members, network_for
+from hnuiseg.inference.engine import TorchEngine
 from hnuiseg.inference.inputs import NetworkInputs, body_field, network_inputs
 from hnuiseg.inference.passes import Passes
 from hnuiseg.models import ModelFile, load_model
@@ -72,10 +73,8 @@ class Setting:
     def passes(self, exact: bool, members: int = MEMBERS) -> Passes:
         options = PredictOptions(members=members, exact=exact)
         cut = self.whole.cut(self.box)
-        network, precision = network_for(self.model), Hardware.chosen(options).precision
-        return Passes(
-            self.model, network, options, precision, cut.images, cut.coverage, cut.working
-        )
+        engine = TorchEngine(self.model, Hardware.chosen(options))
+        return Passes(self.model, engine, options, cut.images, cut.coverage, cut.working)
 
 
 def _phantom() -> Case:

@@ -274,7 +274,7 @@ def test_voxels_not_sampled_are_marked_in_the_report(tmp_path: Path) -> None:
     assert described["voting"]["not_sampled_voxels"] == 16 * 40 * 10
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "Not sampled:" in page
-    assert "not sampled." in page  # the caption of the hatching
+    assert "not sampled." in page  # the caption of what is darkened
 
 
 def test_the_summary_is_short_and_complete(tmp_path: Path) -> None:

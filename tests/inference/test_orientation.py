@@ -49,7 +49,7 @@ def _standing(spacing: tuple[float, float, float] | None) -> Prediction:
 
 def _predicted(case: Case, spacing: tuple[float, float, float] | None) -> Prediction:
     with small_network_registered():
-        options = PredictOptions(members=6, variance=True)
+        options = PredictOptions(members=6, variance=True, exact=True)
         return predict(case, small_model(working_spacing=spacing), options)
 
 

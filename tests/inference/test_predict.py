@@ -20,7 +20,7 @@ from small_model import SmallNetwork, case_of, small_case, small_model, small_ne
 
 def _predict(case: Case, model: ModelFile, **options: Any) -> Prediction:
     with small_network_registered():
-        return predict(case, model, PredictOptions(**options))
+        return predict(case, model, PredictOptions(**{"exact": True, **options}))
 
 
 def test_one_pass_is_the_networks_own_softmax() -> None:

@@ -1,15 +1,26 @@
 """A model's network, ready to answer windows."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from hnuiseg.errors import ModelMismatch
+from hnuiseg.inference.hardware import Hardware
 from hnuiseg.inference.prediction import CLASSES
 from hnuiseg.inference.windows import WindowAnswer
 from hnuiseg.models import ModelFile
-from hnuiseg.networks import Precision, build, lower_precision
+from hnuiseg.networks import (
+    build,
+    cell_of,
+    fixed_masks,
+    lower_precision,
+    normalises_by_window,
+)
 
 
 def network_for(model: ModelFile, device: torch.device | str = "cpu") -> nn.Module:
@@ -39,22 +50,59 @@ def network_for(model: ModelFile, device: torch.device | str = "cpu") -> nn.Modu
     return network.eval()
 
 
-def answer_of(network: nn.Module, model: ModelFile, precision: Precision) -> WindowAnswer:
-    """The network with its softmax, checked: wrong weights must not pass for a prediction."""
+class Engine(Protocol):
+    """What runs a model's network on windows: as it is, or as one member has it."""
 
-    def answer(windows: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b k z y x"]:
+    @property
+    def cell(self) -> int:
+        """Windows that start at multiples of it are answered alike (`networks.cell_of`)."""
+
+    @property
+    def by_window(self) -> bool:
+        """Whether an answer depends on the whole window, so that no other size will do."""
+
+    def plain(self) -> AbstractContextManager[WindowAnswer]:
+        """The network without dropout."""
+
+    def member(self, seed: int, index: int) -> AbstractContextManager[WindowAnswer]:
+        """The network with a member's dropout masks."""
+
+
+class TorchEngine:
+    """PyTorch, on CPUs and GPUs."""
+
+    def __init__(self, model: ModelFile, hardware: Hardware) -> None:
+        self.network = network_for(model, hardware.device)
+        self.model = model
+        self.precision = hardware.precision
+        self.cell = cell_of(self.network)
+        self.by_window = normalises_by_window(self.network)
+
+    @contextmanager
+    def plain(self) -> Iterator[WindowAnswer]:
+        """The network without dropout."""
+        yield self._answer
+
+    @contextmanager
+    def member(self, seed: int, index: int) -> Iterator[WindowAnswer]:
+        """The network with a member's dropout masks."""
+        with fixed_masks(self.network, self.model.settings.dropout_rate, seed, index):
+            yield self._answer
+
+    def _answer(self, windows: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b k z y x"]:
         seen = windows.contiguous(memory_format=torch.channels_last_3d)
-        with torch.inference_mode(), lower_precision(windows.device, precision):
-            probabilities = torch.softmax(network(seen).float(), dim=1)
-        if probabilities.shape[1] != len(CLASSES) or not bool(torch.isfinite(probabilities).all()):
-            raise ModelMismatch(
-                f"model {model.card.name} gave {probabilities.shape[1]} classes or values that "
-                "aren't numbers",
-                f"finite probabilities of {len(CLASSES)} classes",
-                "use another model, or precision float32",
-            )
-        return probabilities
+        with torch.inference_mode(), lower_precision(windows.device, self.precision):
+            return checked(torch.softmax(self.network(seen).float(), dim=1), self.model)
 
+
+def checked(answer: Float[Tensor, "b k z y x"], model: ModelFile) -> Float[Tensor, "b k z y x"]:
+    """The probabilities, or ModelMismatch: wrong weights must not pass for a prediction."""
+    if answer.shape[1] != len(CLASSES) or not bool(torch.isfinite(answer).all()):
+        raise ModelMismatch(
+            f"model {model.card.name} gave {answer.shape[1]} classes or values that aren't numbers",
+            f"finite probabilities of {len(CLASSES)} classes",
+            "use another model, or precision float32",
+        )
     return answer
 
 

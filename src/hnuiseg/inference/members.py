@@ -16,7 +16,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from hnuiseg.inference.doubt import widened
 from hnuiseg.volume import Triple
 
 NOISE_STD = 0.02  # in the network's normalised units
@@ -114,13 +113,6 @@ class Rotation:
         back /= back.sum(dim=0)
         return back, inside.expand(tuple(back.shape[1:]))
 
-    def needed(self, wanted: Bool[Tensor, "z y x"], spacing: Triple) -> Bool[Tensor, "z y x"]:
-        """Voxels of the turned volume that turning back reads for the wanted ones."""
-        turned = self.apply(wanted[None].float(), spacing, torch.zeros(1))[0] > 0
-        # reading back takes four neighbours; only the nearest is sure to have met the mask
-        reach = [0 if axis == self.axis else 1 for axis in range(3)]
-        return widened(turned, reach)
-
     def _points(
         self, volume: Float[Tensor, "c z y x"], spacing: Triple, degrees: float
     ) -> tuple[Float[Tensor, "1 a b 2"], Bool[Tensor, "z y x"]]:
@@ -172,16 +164,6 @@ class Member:
                 return self.transform.apply(images)
             case Rotation():
                 return self.transform.apply(images, spacing, padding)
-
-    def needed(self, wanted: Bool[Tensor, "z y x"], spacing: Triple) -> Bool[Tensor, "z y x"]:
-        """Voxels, in this member's view, that `undo` reads for the wanted ones."""
-        match self.transform:
-            case Noise():
-                return wanted
-            case Flip():
-                return wanted.flip(self.transform.axis)
-            case Rotation():
-                return self.transform.needed(wanted, spacing)
 
     def undo(
         self, probabilities: Float[Tensor, "k z y x"], spacing: Triple

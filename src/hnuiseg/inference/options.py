@@ -17,10 +17,8 @@ class PredictOptions:
     hardware that has it built in. `threads` None are as many as the machine allows. Without
     `uncertainty` one pass is made without dropout and transforms, and `members` is not used.
 
-    With `exact` every member looks at all of the body, as in the paper. Without it, one pass
-    through larger, less overlapping windows settles what is background beyond doubt, and members
-    look at the rest only (`hnuiseg.inference.doubt`): faster, but doubt is missed where one pass
-    is too sure.
+    With `exact` every approximation is off: the model's own windows, half overlapping, in float32.
+    Without it a network that allows it sees larger windows (`hnuiseg.inference.passes`).
     """
 
     members: int = 10
@@ -31,7 +29,7 @@ class PredictOptions:
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     threads: int | None = None
     overlap: float = 0.5
-    exact: bool = True
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.members <= _MOST_MEMBERS:

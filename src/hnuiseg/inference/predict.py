@@ -6,8 +6,8 @@ windows → running sums → back to the CT's grid as stored. In the air beyond 
 is sampled: it is background with no votes, and marked as such.
 
 Memory doesn't grow with the number of members. While they run, at most 16 float32 values a
-voxel of the working grid live at once (19 with variance), and one window's activations; where
-members look only at doubt, windows are larger, and so are those. The way back to the CT's grid
+voxel of the working grid live at once (19 with variance), and one window's activations; windows
+that aren't the model's own are larger, and so are those. The way back to the CT's grid
 then needs about as much. Measured at the CT's own spacing, a process grows by 20 to 25
 values (80 to 100 bytes) a voxel with what its allocators keep.
 """
@@ -23,8 +23,7 @@ from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 from hnuiseg.errors import WrongCall
-from hnuiseg.inference.doubt import MARGIN_MM, SETTLED
-from hnuiseg.inference.engine import network_for
+from hnuiseg.inference.engine import TorchEngine
 from hnuiseg.inference.hardware import Hardware, threads_of
 from hnuiseg.inference.inputs import body_field, network_inputs
 from hnuiseg.inference.members import NOISE_STD
@@ -65,7 +64,7 @@ def predict(
     hardware = Hardware.chosen(options)
     device = hardware.device
     with _own_errors(device), _exact(device), threads_of(hardware):
-        network = network_for(model, device)
+        engine = TorchEngine(model, hardware)
         seen = searched(case)
         inputs = network_inputs(seen, model.settings)
         box = body_field(seen, model.settings.working_spacing)
@@ -74,12 +73,12 @@ def predict(
         inputs = inputs.cut(box)
         coverage = None if inputs.coverage is None else inputs.coverage.to(device)
         images, grid = inputs.images.to(device), inputs.working
-        precision = hardware.precision
-        passes = Passes(model, network, options, precision, images, coverage, grid, progress)
+        passes = Passes(model, engine, options, images, coverage, grid, progress)
         del inputs, images, coverage
         sums = passes.stochastic() if options.uncertainty else passes.deterministic()
+        settings = _settings(field.whole, passes, hardware)
         del passes
-        return _on_the_ct(sums, field, case.ct.grid, options, model, hardware)
+        return _on_the_ct(sums, field, case.ct.grid, options, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +105,7 @@ def _on_the_ct(
     field: _Field,
     stored: Grid,
     options: PredictOptions,
-    model: ModelFile,
-    hardware: Hardware,
+    settings: dict[str, str],
 ) -> Prediction:
     """What the sums say, on the CT's grid, axes in stored order."""
     turn = field.turn
@@ -153,7 +151,7 @@ def _on_the_ct(
         grid=stored,
         members=options.members if options.uncertainty else 1,
         seed=options.seed,
-        settings=_settings(field.whole, options, model, hardware),
+        settings=settings,
     )
 
 
@@ -177,10 +175,10 @@ def _labels(probabilities: Float[np.ndarray, "3 z y x"]) -> UInt8[np.ndarray, "z
     return labels
 
 
-def _settings(
-    working: Grid, options: PredictOptions, model: ModelFile, hardware: Hardware
-) -> dict[str, str]:
+def _settings(working: Grid, passes: Passes, hardware: Hardware) -> dict[str, str]:
     """Provenance, in words and numbers for a report."""
+    model, options = passes.model, passes.options
+    window, overlap = passes.windows
     spacing = " × ".join(f"{mm:.4g}" for mm in working.spacing)
     named = "" if model.settings.working_spacing else ", the CT's own"
     settings = {
@@ -193,16 +191,12 @@ def _settings(
         "device": hardware.device_name,
         "precision": hardware.precision,
         "working spacing (z, y, x; mm)": f"{spacing}{named}",
-        "window (z, y, x; voxels)": " × ".join(str(n) for n in model.settings.window),
-        "window overlap": str(options.overlap),
+        "window (z, y, x; voxels)": " × ".join(str(n) for n in window),
+        "window overlap": f"{overlap:.3g}",
         "torch": torch.__version__,
         "torch threads": str(hardware.threads),
     }
     settings["exact"] = str(options.exact).lower()
-    if options.uncertainty and not options.exact:
-        settings["members look"] = (
-            f"where one pass gave the background less than {SETTLED}, and {MARGIN_MM:g} mm around"
-        )
     if options.uncertainty:
         settings["dropout rate"] = str(model.settings.dropout_rate)
         settings["noise (SD, scaled units)"] = str(NOISE_STD)

@@ -29,8 +29,8 @@ class Accumulator:
     """Sums over members, for `classes` classes on a grid of shape (z, y, x).
 
     With `variance` one more sum a class is kept. Voxels without a single vote have a mean,
-    an entropy and a mean entropy of nan, until they are settled; below `LEAST_VOTES` also mutual
-    information and variance are nan.
+    an entropy and a mean entropy of nan; below `LEAST_VOTES` also mutual information and variance
+    are nan.
     """
 
     def __init__(
@@ -45,7 +45,6 @@ class Accumulator:
         self._entropies = torch.zeros(shape, device=device)
         self._votes = torch.zeros(shape, dtype=torch.int16, device=device)
         self._squares = torch.zeros_like(self._sum) if variance else None
-        self._stands = False  # whether something stands where nobody votes
 
     @property
     def votes(self) -> Int16[Tensor, "z y x"]:
@@ -71,20 +70,9 @@ class Accumulator:
             if self._squares is not None:
                 self._squares[:, slab] += member**2
 
-    def settle(self, probabilities: Float[Tensor, "k z y x"], where: Bool[Tensor, "z y x"]) -> None:
-        """What stands where no member will vote: mean probability, and its entropy.
-
-        Called before the first member. Votes stay 0 there, so the voxels stay unsampled.
-        """
-        self._stands = True
-        for slab in _slabs(self._votes.shape[0]):
-            one, chosen = probabilities[:, slab], where[slab]
-            self._sum[:, slab] = torch.where(chosen, one, 0.0)
-            self._entropies[slab] = torch.where(chosen, torch.special.entr(one).sum(dim=0), 0.0)
-
     def mean(self) -> Float[Tensor, "k z y x"]:
         """Mean probability over the members that voted."""
-        return self._sum / self._counted()
+        return self._sum / self._votes
 
     def entropy(self) -> Float[Tensor, "z y x"]:
         """Predictive entropy: that of the mean probability, in nats."""
@@ -92,7 +80,7 @@ class Accumulator:
 
     def mean_entropy(self) -> Float[Tensor, "z y x"]:
         """Mean of the members' own entropies, in nats."""
-        return self._entropies / self._counted()
+        return self._entropies / self._votes
 
     def mutual_information(self) -> Float[Tensor, "z y x"]:
         """Predictive entropy less the mean entropy, in nats, within [0, entropy]."""
@@ -111,10 +99,6 @@ class Accumulator:
             mean = self._sum[:, slab] / votes
             spread[:, slab] = self._squares[:, slab] / votes - mean**2
         return spread.clamp_(min=0.0).masked_fill_(self._votes < LEAST_VOTES, math.nan)
-
-    def _counted(self) -> Int16[Tensor, "z y x"]:
-        """By what sums are divided: votes, or 1 where what stands wasn't voted for."""
-        return self._votes.clamp(min=1) if self._stands else self._votes
 
 
 def mutual_information(

@@ -53,7 +53,7 @@ def phantom_figures(
         case = phantom_case(made)
         for kind in (True, False):
             shown = case if kind else replace(case, pet=None)
-            found = predict(shown, model, PredictOptions(uncertainty=False, exact=False))
+            found = predict(shown, model, PredictOptions(uncertainty=False, exact=True))
             labels = Volume(np.asarray(found.labels), made.ct.grid, "label")
             pairs[kind].append((labels, made.truth))
         if told is not None:

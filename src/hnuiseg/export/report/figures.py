@@ -185,6 +185,7 @@ def png(canvas: Any) -> bytes:
     return buffer.getvalue()
 
 
+_UNSEEN_BRIGHTNESS = 0.45  # dim enough to tell, bright enough to see the anatomy
 _HEADINGS = {"ct": "CT", "pet": "PET on CT", "entropy": "Uncertainty"}
 
 
@@ -202,7 +203,7 @@ def _caption(stack: Stack, box: tuple[slice, slice, slice], views: tuple[View, .
     if stack.coverage is not None and not stack.coverage[box].all():
         parts.append("Diagonal hatching on the PET: not reached by the PET.")
     if stack.votes is not None and (stack.votes[box] < 2).any():
-        parts.append("Crossed hatching on the uncertainty: not sampled.")
+        parts.append("Darkened, within a dotted line, on the uncertainty: not sampled.")
     return " ".join(parts)
 
 
@@ -247,7 +248,9 @@ def _panel(
         alpha = np.clip(entropy / 0.1, 0.0, 0.9)
         picture = _over(picture, entropy / ENTROPY_SHOWN, "cividis", alpha)
         if stack.votes is not None:
-            _hatch(axes, plane(stack.votes) < 2, "xx", frame)
+            unseen = plane(stack.votes) < 2
+            picture[unseen] *= _UNSEEN_BRIGHTNESS
+            _unseen_border(axes, unseen, frame)
     # one picture of three colours: matplotlib takes twice as long for one with transparency
     axes.imshow(picture, interpolation="bilinear", **frame)
     for value, name in enumerate(CLASSES[1:], start=1):
@@ -319,6 +322,14 @@ def _hatch(axes: Any, mask: Bool[np.ndarray, "h w"], pattern: str, frame: dict[s
     )  # fmt: skip
     shown.set_edgecolor("#b0b0b0")
     shown.set_linewidth(0.0)
+
+
+def _unseen_border(axes: Any, unseen: Bool[np.ndarray, "h w"], frame: dict[str, Any]) -> None:
+    if not unseen.any():
+        return
+    x, y = _centres(unseen, frame)
+    ring = np.pad(unseen, 1, mode="edge").astype(float)
+    axes.contour(x, y, ring, levels=[0.5], colors=["#d0d0d0"], linewidths=0.8, linestyles="dotted")
 
 
 def draw_letters(axes: Any, view: View, colours: tuple[str, str] = ("white", "black")) -> None:
