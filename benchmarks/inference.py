@@ -5,14 +5,15 @@
 
 Two studies of 512 x 512 x 200 voxels, a phantom and (with HNUISEG_DATA) a real planning CT
 resampled to that grid, ten members, the shipped model. Both sides get the same preprocessed tensor,
-weights, windows, draws and threads, and blend softmax probabilities. The rival's whole volume is
-timed for one member and multiplied by ten; medians of five come from a crop. The exact answer
-(float32, every member everywhere) is computed once and kept under build/benchmarks. Each of our
-timings is a process of its own, so that peak memory is its own. Writes
-benchmarks/results/inference.json.
+weights, draws and threads, and blend softmax probabilities. The rival runs the published
+implementation of the network through the model's own windows; its whole volume is timed for one
+member and multiplied by ten; medians come from a crop. The exact answer (`--exact`: own windows,
+float32) is computed once and kept under build/benchmarks. Each of our timings is a process of its
+own, so that peak memory is its own. Writes benchmarks/results/inference.json.
 """
 
 import argparse
+import importlib
 import json
 import os
 import platform
@@ -21,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +32,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy import ndimage
-from torch import Tensor
+from torch import Tensor, nn
 
 from hnuiseg.cohorts import phantom, phantom_case
 from hnuiseg.inference import Accumulator, Hardware, PredictOptions, draw_members, network_for
@@ -38,7 +40,7 @@ from hnuiseg.inference.engine import TorchEngine
 from hnuiseg.inference.inputs import NetworkInputs, body_field, network_inputs
 from hnuiseg.inference.passes import Passes
 from hnuiseg.models import ModelFile, load_model
-from hnuiseg.networks import fixed_masks, lower_precision
+from hnuiseg.networks import ChannelDropout, fixed_masks, lower_precision
 from hnuiseg.preprocessing import ct_padding
 from hnuiseg.study import Case, Provenance
 from hnuiseg.volume import resample
@@ -124,7 +126,7 @@ def ours(name: str, members: int) -> dict[str, Any]:
     found = {
         "members": members,
         "seconds": round(seconds, 1),
-        "precision": passes.precision,
+        "precision": passes.engine.precision,
         "peak MiB": round(peak / 1024),
         "of these before": round(before / 1024),
     }
@@ -158,13 +160,52 @@ def agreement(
     }
 
 
+def published(model: ModelFile, member: int) -> nn.Module:
+    """The network as its authors wrote it, with the model's weights and a member's masks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        unet = importlib.import_module("dynamic_network_architectures.architectures.unet")
+    widths, blocks = (16, 32, 64, 128), (1, 2, 2, 2)
+    network: nn.Module = unet.ResidualEncoderUNet(
+        input_channels=4,
+        n_stages=len(widths),
+        features_per_stage=widths,
+        conv_op=nn.Conv3d,
+        kernel_sizes=3,
+        strides=[1] + [2] * (len(widths) - 1),
+        n_blocks_per_stage=blocks,
+        num_classes=3,
+        n_conv_per_stage_decoder=1,
+        conv_bias=True,
+        norm_op=nn.BatchNorm3d,
+        norm_op_kwargs={"eps": 1e-5, "affine": True},
+        nonlin=nn.LeakyReLU,
+        nonlin_kwargs={"inplace": True},
+    )
+    ours = network_for(model)
+    missing, unknown = network.load_state_dict(ours.state_dict(), strict=False)
+    assert not unknown
+    assert all(".all_modules." in name or "decoder.encoder." in name for name in missing)
+    with fixed_masks(ours, model.settings.dropout_rate, 0, member):
+        for name, layer in ours.named_modules():
+            if isinstance(layer, ChannelDropout):
+                convolution = network.get_submodule(name.removesuffix("dropout") + "conv")
+                convolution.register_forward_hook(_masked(layer.held))
+    return network.eval()
+
+
+def _masked(mask: Tensor | None) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+    assert mask is not None
+    return lambda _module, _inputs, features: features * mask.to(features)
+
+
 def rival(
     setting: Setting, images: Float[Tensor, "4 z y x"], precision: Literal["float32", "bfloat16"]
 ) -> Callable[[], Float[Tensor, "3 z y x"]]:
     """One member by MONAI over the whole of `images`; bfloat16 with channels last."""
     from monai.inferers import sliding_window_inference
 
-    network, device = network_for(setting.model), torch.device("cpu")
+    network, device = published(setting.model, member=0), torch.device("cpu")
     last = torch.channels_last_3d if precision == "bfloat16" else torch.contiguous_format
     network.to(memory_format=last)  # type: ignore[call-overload]
 
@@ -173,8 +214,7 @@ def rival(
             return torch.softmax(network(windows.contiguous(memory_format=last)).float(), 1)
 
     def one() -> Float[Tensor, "3 z y x"]:
-        rate = setting.model.settings.dropout_rate
-        with torch.inference_mode(), fixed_masks(network, rate, 0, 0):
+        with torch.inference_mode():
             return sliding_window_inference(
                 images[None],
                 setting.model.settings.window,

@@ -18,6 +18,7 @@ from typing import NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from hnuiseg.cli.benchmark import benchmark
 from hnuiseg.cli.evaluate import evaluate
 from hnuiseg.cli.inspect import inspect
 from hnuiseg.cli.models import models
@@ -47,7 +48,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for _command in (segment, inspect, phantom, models, evaluate, train):
+for _command in (segment, inspect, phantom, models, evaluate, train, benchmark):
     cli.add_command(_command)
 
 

@@ -90,7 +90,7 @@ class Progress:
 
     def _draw(self) -> None:
         left = self.seconds_left()
-        said = "" if left is None else f"{_clock(left)} left"
+        said = "" if left is None else f"{clock(left)} left"
         if self._bar is not None:
             total = None if self._fraction is None else 1.0
             task = self._bar.task_ids[0]
@@ -126,6 +126,7 @@ def _terminal_bar(stream: TextIO) -> "Bar":
     )
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A span of time for people."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -15,6 +15,7 @@ from hnuiseg.inference.members import (
 from hnuiseg.inference.options import PredictOptions
 from hnuiseg.inference.predict import predict
 from hnuiseg.inference.prediction import CLASSES, Prediction
+from hnuiseg.inference.speed import Speed, speeds
 from hnuiseg.inference.uncertainty import LEAST_VOTES, Accumulator, entropy, mutual_information
 from hnuiseg.inference.windows import gaussian_weight, predict_windows, window_starts
 
@@ -32,6 +33,7 @@ __all__ = [
     "PredictOptions",
     "Prediction",
     "Rotation",
+    "Speed",
     "draw_members",
     "entropy",
     "gaussian_weight",
@@ -39,5 +41,6 @@ __all__ = [
     "network_for",
     "predict",
     "predict_windows",
+    "speeds",
     "window_starts",
 ]

@@ -87,32 +87,30 @@ class Passes:
             if self.progress is not None:
                 self.progress((done + fraction) / of, said)
 
-        window, overlap = self.windows
+        window, overlap, cell = self.windows
         return predict_windows(
-            answer,
-            images,
-            window,
-            overlap,
-            padding=self._padding(),
-            progress=heard,
-            cell=self._cell,
+            answer, images, window, overlap, padding=self._padding(), progress=heard, cell=cell
         )
 
     @property
-    def windows(self) -> tuple[Index, float]:
-        """Sides (z, y, x; voxels) and overlap of the windows that the case is seen through."""
-        own, overlap = self.model.settings.window, self.options.overlap
-        if self.options.exact or self.engine.by_window:
-            return own, overlap
-        window = large_window(self.grid.shape, self._cell)
-        return window, min(overlap, _SEAM / min(window))
-
-    @property
-    def _cell(self) -> int:
-        return math.gcd(self.engine.cell, *self.model.settings.window)
+    def windows(self) -> tuple[Index, float, int]:
+        """What `windows_for` says of this case."""
+        return windows_for(self.grid.shape, self.model, self.engine, self.options)
 
     def _padding(self) -> Float[Tensor, " c"]:
         return torch.tensor([ct_padding(self.model.settings.ct_scheme), 0.0, 0.0, 0.0])
+
+
+def windows_for(
+    shape: Index, model: ModelFile, engine: Engine, options: PredictOptions
+) -> tuple[Index, float, int]:
+    """Windows for a volume of that shape: sides (z, y, x; voxels), overlap, and their cell."""
+    own = model.settings.window
+    cell = math.gcd(engine.cell, *own)
+    if options.exact or engine.by_window:
+        return own, options.overlap, cell
+    window = large_window(shape, cell)
+    return window, min(options.overlap, _SEAM / min(window)), cell
 
 
 def large_window(shape: Index, cell: int) -> Index:

@@ -178,7 +178,7 @@ def _labels(probabilities: Float[np.ndarray, "3 z y x"]) -> UInt8[np.ndarray, "z
 def _settings(working: Grid, passes: Passes, hardware: Hardware) -> dict[str, str]:
     """Provenance, in words and numbers for a report."""
     model, options = passes.model, passes.options
-    window, overlap = passes.windows
+    window, overlap, _ = passes.windows
     spacing = " × ".join(f"{mm:.4g}" for mm in working.spacing)
     named = "" if model.settings.working_spacing else ", the CT's own"
     settings = {
