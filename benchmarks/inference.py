@@ -3,6 +3,11 @@
     .venv/bin/python benchmarks/inference.py            # all of it; an hour on two cores
     .venv/bin/python benchmarks/inference.py --exact    # the exact references only; resumable
 
+With HNUISEG_NNUNET, a Python with nnunetv2 in an environment of its own, also one pass of nnU-Net:
+
+    python -m venv build/nnunet && build/nnunet/bin/pip install nnunetv2
+    HNUISEG_NNUNET=build/nnunet/bin/python .venv/bin/python benchmarks/inference.py
+
 Two studies of 512 x 512 x 200 voxels, a phantom and (with HNUISEG_DATA) a real planning CT
 resampled to that grid, ten members, the shipped model. Both sides get the same preprocessed tensor,
 weights, draws and threads, and blend softmax probabilities. The rival runs the published
@@ -25,6 +30,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -160,32 +166,38 @@ def agreement(
     }
 
 
-def published(model: ModelFile, member: int) -> nn.Module:
-    """The network as its authors wrote it, with the model's weights and a member's masks."""
+def published_settings() -> dict[str, Any]:
+    """The compact network in the words of its published implementation, but for layer types."""
+    return {
+        "input_channels": 4,
+        "n_stages": 4,
+        "features_per_stage": (16, 32, 64, 128),
+        "kernel_sizes": 3,
+        "strides": (1, 2, 2, 2),
+        "n_blocks_per_stage": (1, 2, 2, 2),
+        "num_classes": 3,
+        "n_conv_per_stage_decoder": 1,
+        "conv_bias": True,
+        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
+        "nonlin_kwargs": {"inplace": True},
+    }
+
+
+_LAYERS = {"conv_op": nn.Conv3d, "norm_op": nn.BatchNorm3d, "nonlin": nn.LeakyReLU}
+
+
+def published(model: ModelFile, member: int | None) -> nn.Module:
+    """The network as its authors wrote it, with the model's weights; a member's masks."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         unet = importlib.import_module("dynamic_network_architectures.architectures.unet")
-    widths, blocks = (16, 32, 64, 128), (1, 2, 2, 2)
-    network: nn.Module = unet.ResidualEncoderUNet(
-        input_channels=4,
-        n_stages=len(widths),
-        features_per_stage=widths,
-        conv_op=nn.Conv3d,
-        kernel_sizes=3,
-        strides=[1] + [2] * (len(widths) - 1),
-        n_blocks_per_stage=blocks,
-        num_classes=3,
-        n_conv_per_stage_decoder=1,
-        conv_bias=True,
-        norm_op=nn.BatchNorm3d,
-        norm_op_kwargs={"eps": 1e-5, "affine": True},
-        nonlin=nn.LeakyReLU,
-        nonlin_kwargs={"inplace": True},
-    )
+    network: nn.Module = unet.ResidualEncoderUNet(**published_settings(), **_LAYERS)
     ours = network_for(model)
     missing, unknown = network.load_state_dict(ours.state_dict(), strict=False)
     assert not unknown
     assert all(".all_modules." in name or "decoder.encoder." in name for name in missing)
+    if member is None:
+        return network.eval()
     with fixed_masks(ours, model.settings.dropout_rate, 0, member):
         for name, layer in ours.named_modules():
             if isinstance(layer, ChannelDropout):
@@ -276,6 +288,28 @@ def crop() -> dict[str, Any]:
     return {"voxels (z, y, x)": list(cut.working.shape), "median seconds": medians}
 
 
+def by_nnunet(python: str) -> dict[str, Any]:
+    """One pass without uncertainty by nnUNetPredictor on the phantom: same network and tensor."""
+    setting = Setting.of("phantom")
+    network = published(setting.model, member=None)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    given = KEPT / "for-nnunet.pt"
+    window = setting.model.settings.window
+    torch.save((published_settings(), network.state_dict(), setting.whole.images, window), given)
+    script = Path(__file__).parent / "rivals" / "nnunet_pass.py"
+    # it asks for folders that this pass doesn't use
+    unused = dict.fromkeys(("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"), "")
+    done = subprocess.run(
+        [python, script, given],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **unused},
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 def _apart(*arguments: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True
@@ -303,18 +337,24 @@ def main() -> None:
         exact_answer(name)
     if asked.exact:
         return
-    result = {
+    nnunet = os.environ.get("HNUISEG_NNUNET")
+    result: dict[str, object] = {
         "machine": f"{os.cpu_count()} cores, {torch.cpu.get_capabilities()['cpu_name']}",
         "python": platform.python_version(),
         "torch": torch.__version__,
         "bfloat16 matrix product, GFLOP/s, for information": round(_bfloat16_peak()),
         "model": load_model().sha256[:12],
-        **{name: whole_volume(name) for name in studies},
-        "crop": crop(),
     }
-    text = json.dumps(result, indent=1)
-    RESULTS.write_text(text + "\n")
-    print(text)
+    parts: dict[str, Callable[[], object]] = {
+        **{name: partial(whole_volume, name) for name in studies},
+        "crop": crop,
+    }
+    if nnunet:
+        parts["nnUNetPredictor"] = partial(by_nnunet, nnunet)
+    for name, measure in parts.items():
+        result[name] = measure()
+        print(json.dumps({name: result[name]}, indent=1), flush=True)
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from hnuiseg.inference.prediction import CLASSES
 from hnuiseg.inference.windows import WindowAnswer
 from hnuiseg.models import ModelFile
 from hnuiseg.networks import (
+    Precision,
     build,
     cell_of,
     fixed_masks,
@@ -60,6 +61,10 @@ class Engine(Protocol):
     @property
     def by_window(self) -> bool:
         """Whether an answer depends on the whole window, so that no other size will do."""
+
+    @property
+    def precision(self) -> Precision:
+        """What its layers run in."""
 
     def plain(self) -> AbstractContextManager[WindowAnswer]:
         """The network without dropout."""
