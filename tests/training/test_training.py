@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnuiseg.errors import OutputFailed
-from hnuiseg.networks import ResidualEncoderUNet
+from hnuiseg.networks import Precision, ResidualEncoderUNet
 from hnuiseg.training import PhantomRecipe, make_phantom_model
 from hnuiseg.training.augment import augmented, without_pet
 from hnuiseg.training.loop import Batch, Schedule, train
@@ -160,8 +160,9 @@ class _Stopped(Exception):
     pass
 
 
-def test_a_stopped_run_ends_with_the_same_weights(tmp_path: Path) -> None:
-    schedule = Schedule(steps=6, warm_up=2, learning_rate=1e-2, checkpoint_every=2, hold_from=0.5)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_stopped_run_ends_with_the_same_weights(tmp_path: Path, precision: Precision) -> None:
+    schedule = Schedule(6, 2, 1e-2, checkpoint_every=2, hold_from=0.5, precision=precision)
     whole = _network()
     train(whole, _batches, schedule, tmp_path / "whole")
 
