@@ -97,6 +97,9 @@ class Rotation:
         air = padding.tolist()
         turned = torch.empty_like(images)
         for channel in range(images.shape[0]):
+            if air[channel] == 0.0 and not images[channel].any():  # prompts without a click
+                turned[channel] = 0.0
+                continue
             mode = "bilinear" if channel < _IMAGES else "nearest"
             seen = _sampled(images[channel], self.axis, points, mode)
             turned[channel] = torch.where(inside, seen, air[channel])

@@ -68,6 +68,10 @@ def predict_windows(
     for first in range(0, len(starts), batch):
         boxes = [_box(start, window) for start in starts[first : first + batch]]
         answers = network(torch.stack([padded[(slice(None), *box)] for box in boxes]))
+        if len(starts) == 1:  # nothing to blend
+            if progress is not None:
+                progress(1.0)
+            return answers[0][(slice(None), *inner)].float()
         if blended is None:
             blended = torch.zeros((answers.shape[1], *shape), device=images.device)
         for box, answer in zip(boxes, answers, strict=True):
