@@ -1,6 +1,6 @@
 """A planning CT with uncertainty: ours, and the same passes by MONAI's sliding windows.
 
-    .venv/bin/python benchmarks/inference.py            # all of it; an hour on two cores
+    .venv/bin/python benchmarks/inference.py            # all of it; some minutes
     .venv/bin/python benchmarks/inference.py --exact    # the exact references only; resumable
 
 With HNUISEG_NNUNET, a Python with nnunetv2 in an environment of its own, also one pass of nnU-Net:
@@ -18,7 +18,6 @@ own, so that peak memory is its own. Writes benchmarks/results/inference.json.
 """
 
 import argparse
-import importlib
 import json
 import os
 import platform
@@ -27,7 +26,6 @@ import statistics
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -52,6 +50,10 @@ from hnuiseg.study import Case, Provenance
 from hnuiseg.volume import resample
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from openkbp import planning_ct  # noqa: E402
+from published_network import published  # noqa: E402
+
 KEPT = ROOT / "build" / "benchmarks"
 RESULTS = Path(__file__).parent / "results" / "inference.json"
 SHAPE = (200, 512, 512)
@@ -60,6 +62,7 @@ STUDIES = ("phantom", "planning CT")
 PATIENT = "pt_40"
 CROP = 96  # voxels a side
 REPEATS = 5
+WIDTHS, BLOCKS = (16, 32, 64, 128), (1, 2, 2, 2)  # of the compact network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,9 +95,6 @@ def _phantom() -> Case:
 
 
 def _planning_ct() -> Case:
-    sys.path.insert(0, str(ROOT / "tests"))
-    from openkbp import planning_ct
-
     ct = planning_ct(Path(os.environ["HNUISEG_DATA"]) / "openkbp" / f"{PATIENT}.npz")
     sides = [n * s for n, s in zip(ct.grid.shape, ct.grid.spacing, strict=True)]
     z, y, x = (side / n for side, n in zip(sides, SHAPE, strict=True))
@@ -174,44 +174,21 @@ def agreement(
     }
 
 
-def published_settings() -> dict[str, Any]:
-    """The compact network in the words of its published implementation, but for layer types."""
-    return {
-        "input_channels": 4,
-        "n_stages": 4,
-        "features_per_stage": (16, 32, 64, 128),
-        "kernel_sizes": 3,
-        "strides": (1, 2, 2, 2),
-        "n_blocks_per_stage": (1, 2, 2, 2),
-        "num_classes": 3,
-        "n_conv_per_stage_decoder": 1,
-        "conv_bias": True,
-        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
-        "nonlin_kwargs": {"inplace": True},
-    }
-
-
-_LAYERS = {"conv_op": nn.Conv3d, "norm_op": nn.BatchNorm3d, "nonlin": nn.LeakyReLU}
-
-
-def published(model: ModelFile, member: int | None) -> nn.Module:
-    """The network as its authors wrote it, with the model's weights; a member's masks."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        unet = importlib.import_module("dynamic_network_architectures.architectures.unet")
-    network: nn.Module = unet.ResidualEncoderUNet(**published_settings(), **_LAYERS)
+def their_network(model: ModelFile, member: int | None) -> nn.Module:
+    """The published implementation with the model's weights; a member's masks."""
+    network = published(WIDTHS, BLOCKS, batch_normed=True)
     ours = network_for(model)
     missing, unknown = network.load_state_dict(ours.state_dict(), strict=False)
     assert not unknown
     assert all(".all_modules." in name or "decoder.encoder." in name for name in missing)
     if member is None:
-        return network.eval()
+        return network
     with fixed_masks(ours, model.settings.dropout_rate, 0, member):
         for name, layer in ours.named_modules():
             if isinstance(layer, ChannelDropout):
                 convolution = network.get_submodule(name.removesuffix("dropout") + "conv")
                 convolution.register_forward_hook(_masked(layer.held))
-    return network.eval()
+    return network
 
 
 def _masked(mask: Tensor | None) -> Callable[[nn.Module, Any, Tensor], Tensor]:
@@ -225,7 +202,7 @@ def rival(
     """One member by MONAI over the whole of `images`; bfloat16 with channels last."""
     from monai.inferers import sliding_window_inference
 
-    network, device = published(setting.model, member=0), torch.device("cpu")
+    network, device = their_network(setting.model, member=0), torch.device("cpu")
     last = torch.channels_last_3d if precision == "bfloat16" else torch.contiguous_format
     network.to(memory_format=last)  # type: ignore[call-overload]
 
@@ -299,11 +276,11 @@ def crop() -> dict[str, Any]:
 def by_nnunet(python: str) -> dict[str, Any]:
     """One pass without uncertainty by nnUNetPredictor on the phantom: same network and tensor."""
     setting = Setting.of("phantom")
-    network = published(setting.model, member=None)
+    network = their_network(setting.model, member=None)
     KEPT.mkdir(parents=True, exist_ok=True)
     given = KEPT / "for-nnunet.pt"
     window = setting.model.settings.window
-    torch.save((published_settings(), network.state_dict(), setting.whole.images, window), given)
+    torch.save((WIDTHS, BLOCKS, network.state_dict(), setting.whole.images, window), given)
     script = Path(__file__).parent / "rivals" / "nnunet_pass.py"
     # it asks for folders that this pass doesn't use
     unused = dict.fromkeys(("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"), "")
@@ -312,7 +289,7 @@ def by_nnunet(python: str) -> dict[str, Any]:
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, **unused},
+        env={**os.environ, **unused, "PYTHONPATH": str(ROOT / "tests")},
     )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

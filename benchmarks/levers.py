@@ -12,9 +12,9 @@ import importlib
 import importlib.util
 import json
 import os
+import sys
 import time
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ from torch import Tensor, nn
 
 from hnuiseg.networks import Precision, build, fixed_masks, lower_precision
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from published_network import published
+
 RESULTS = Path(__file__).parent / "results" / "levers.json"
 SIDE = 96
 REPEATS = 3
@@ -31,30 +34,6 @@ NETWORKS: dict[str, tuple[tuple[int, ...], tuple[int, ...], bool]] = {
     "resenc-compact": ((16, 32, 64, 128), (1, 2, 2, 2), True),
     "resenc-full": ((32, 64, 128, 256), (1, 3, 4, 6), False),
 }
-
-
-def published(widths: Sequence[int], blocks: Sequence[int], batch_normed: bool) -> nn.Module:
-    """The network as its authors wrote it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        unet = importlib.import_module("dynamic_network_architectures.architectures.unet")
-    network: nn.Module = unet.ResidualEncoderUNet(
-        input_channels=4,
-        n_stages=4,
-        features_per_stage=widths,
-        conv_op=nn.Conv3d,
-        kernel_sizes=3,
-        strides=(1, 2, 2, 2),
-        n_blocks_per_stage=blocks,
-        num_classes=3,
-        n_conv_per_stage_decoder=1,
-        conv_bias=True,
-        norm_op=nn.BatchNorm3d if batch_normed else nn.InstanceNorm3d,
-        norm_op_kwargs={"eps": 1e-5, "affine": True},
-        nonlin=nn.LeakyReLU,
-        nonlin_kwargs={"inplace": True},
-    )
-    return network.eval()
 
 
 def timed(
@@ -75,7 +54,7 @@ def levers(name: str) -> dict[str, float]:
     widths, blocks, batch_normed = NETWORKS[name]
     window = torch.randn(1, 4, SIDE, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     last = window.contiguous(memory_format=torch.channels_last_3d)
-    theirs = published(widths, blocks, batch_normed)
+    theirs = published(widths, blocks, batch_normed=batch_normed)
     ours = build(name, {"batch_normed": batch_normed}).eval()
     cpu = torch.device("cpu")
 

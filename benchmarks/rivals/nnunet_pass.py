@@ -8,16 +8,15 @@ from importlib.metadata import version
 from types import SimpleNamespace
 
 import torch
-from dynamic_network_architectures.architectures.unet import ResidualEncoderUNet
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-from torch import nn
+
+from published_network import published
 
 
 def main() -> None:
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    settings, weights, images, window = torch.load(sys.argv[1])
-    layers = {"conv_op": nn.Conv3d, "norm_op": nn.BatchNorm3d, "nonlin": nn.LeakyReLU}
-    network = ResidualEncoderUNet(**settings, **layers)
+    widths, blocks, weights, images, window = torch.load(sys.argv[1])
+    network = published(widths, blocks, batch_normed=True)
     network.load_state_dict(weights)
     predictor = nnUNetPredictor(
         use_mirroring=False,

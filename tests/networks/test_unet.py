@@ -1,7 +1,5 @@
 """The backbone: its own laws, and equality with its published original."""
 
-import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,33 +8,7 @@ from torch import Tensor, nn
 
 from hnuiseg.networks import ChannelDropout, ResidualEncoderUNet, build, fixed_masks
 from hnuiseg.networks.unet import ConvNorm, batch_norm
-
-
-def _original(widths: Sequence[int], blocks: Sequence[int], batch_normed: bool) -> nn.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the original's dependencies warn on import
-        unet = pytest.importorskip(
-            "dynamic_network_architectures.architectures.unet",
-            reason="dynamic_network_architectures is not installed",
-        )
-    levels = len(widths)
-    original: nn.Module = unet.ResidualEncoderUNet(
-        input_channels=4,
-        n_stages=levels,
-        features_per_stage=list(widths),
-        conv_op=nn.Conv3d,
-        kernel_sizes=3,
-        strides=[1] + [2] * (levels - 1),
-        n_blocks_per_stage=list(blocks),
-        num_classes=3,
-        n_conv_per_stage_decoder=1,
-        conv_bias=True,
-        norm_op=nn.BatchNorm3d if batch_normed else nn.InstanceNorm3d,
-        norm_op_kwargs={"eps": 1e-5, "affine": True},
-        nonlin=nn.LeakyReLU,
-        nonlin_kwargs={"inplace": True},
-    )
-    return original
+from published_network import published
 
 
 def _scrambled(network: nn.Module, seed: int) -> None:
@@ -58,7 +30,8 @@ def _scrambled(network: nn.Module, seed: int) -> None:
 def test_same_weights_give_the_logits_of_the_original(
     widths: tuple[int, ...], blocks: tuple[int, ...], batch_normed: bool
 ) -> None:
-    original = _original(widths, blocks, batch_normed)
+    pytest.importorskip("dynamic_network_architectures")
+    original = published(widths, blocks, batch_normed=batch_normed)
     _scrambled(original, 1)
     ours = ResidualEncoderUNet(widths=widths, blocks=blocks, batch_normed=batch_normed)
     renamed = {

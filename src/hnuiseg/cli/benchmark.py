@@ -5,6 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hnuiseg.cli.computing import (
+    device_option,
+    model_option,
+    precision_option,
+    samples_option,
+    threads_option,
+)
 from hnuiseg.cli.progress import clock, progress
 
 if TYPE_CHECKING:
@@ -12,28 +19,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--model",
-    default="default",
-    show_default=True,
-    help="A name from `hnuiseg models`, or a .safetensors file.",
-)
-@click.option(
-    "--samples",
-    type=click.IntRange(1, 1000),
-    default=10,
-    show_default=True,
-    help="Stochastic members of the case whose time is told.",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
-    default="auto",
-    show_default=True,
-    help="As of `hnuiseg segment`.",
-)
-@click.option("--threads", type=click.IntRange(1), help="As of `hnuiseg segment`.")
+@model_option
+@samples_option
+@device_option
+@precision_option
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print the figures for machines.")
 def benchmark(
     model: str, samples: int, device: str, precision: Any, threads: int | None, as_json: bool

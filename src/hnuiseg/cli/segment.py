@@ -6,6 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hnuiseg.cli.computing import (
+    device_option,
+    model_option,
+    precision_option,
+    samples_option,
+    threads_option,
+)
 from hnuiseg.cli.progress import Progress, progress
 from hnuiseg.cli.source import Source, source_arguments
 from hnuiseg.cli.strict import fail_on_warnings
@@ -24,19 +31,8 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder for the outputs: new, empty, or with earlier outputs, which it replaces.",
 )
-@click.option(
-    "--model",
-    default="default",
-    show_default=True,
-    help="A name from `hnuiseg models`, or a .safetensors file.",
-)
-@click.option(
-    "--samples",
-    type=click.IntRange(1, 1000),
-    default=10,
-    show_default=True,
-    help="Stochastic members behind probability and uncertainty.",
-)
+@model_option
+@samples_option
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
 @click.option(
     "--no-uncertainty", is_flag=True, help="One pass without chance: faster, and no doubt shown."
@@ -68,19 +64,9 @@ if TYPE_CHECKING:
     help="How far contours of the RTSTRUCT may leave the voxel faces; read back, the mask is the "
     "same.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
-    default="auto",
-    show_default=True,
-    help="Of the network's layers; auto: float32 with --exact, else what the hardware is fast at.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    help="Processors to use; default: as many as this machine or container allows.",
-)
+@device_option
+@precision_option
+@threads_option
 @click.option("--strict", is_flag=True, help="Leave with status 4 if a warning stands.")
 @click.option("--json", "as_json", is_flag=True, help="Print result.json on stdout.")
 def segment(  # noqa: PLR0913 - one argument an option

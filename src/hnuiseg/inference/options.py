@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hnuiseg.errors import WrongCall
+from hnuiseg.networks import Precision
 
 _MOST_MEMBERS = 1000  # far beyond use; votes are counted in 16 bits
 
@@ -26,7 +27,7 @@ class PredictOptions:
     uncertainty: bool = True
     variance: bool = False
     device: str = "cpu"
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto"] | Precision = "auto"
     threads: int | None = None
     overlap: float = 0.5
     exact: bool = False

@@ -12,7 +12,7 @@ Precision = Literal["float32", "bfloat16", "float16"]
 def fast_precision(device: torch.device) -> Precision:
     """bfloat16 where the device multiplies it natively; else float16 on GPUs, float32 on CPUs.
 
-    CPUs without such instructions emulate them, tens of times slower than float32.
+    CPUs without such instructions emulate them, far slower than float32.
     """
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
