@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/cold_start.py
 
-A phantom with PET as DICOM (149 x 191 x 218 voxels), all default outputs, one pass and ten members;
-each run is a process of its own, best of three. Writes benchmarks/results/cold_start.json.
+A phantom as DICOM (149 x 191 x 218 voxels) with its PET, one pass and ten members, and its CT
+alone; all default outputs. Each run is a process of its own, the best of three counts. Writes
+benchmarks/results/cold_start.json.
 """
 
 import json
@@ -49,13 +50,17 @@ def main() -> None:
     result: dict[str, object] = {"machine": f"{os.cpu_count()} cores"}
     with tempfile.TemporaryDirectory() as folder:
         study = str(write_phantom_patient(Path(folder), seed=1) / "study")
-        for name, options in (("one pass", ["--no-uncertainty"]), ("ten members", [])):
+        for name, images, options in (
+            ("one pass", study, ["--no-uncertainty"]),
+            ("ten members", study, []),
+            ("CT alone, one pass", f"{study}/ct", ["--no-uncertainty"]),
+        ):
             rows = []
             for number in range(REPEATS):
                 record = Path(folder) / "seconds"
                 out = str(Path(folder) / f"{name} {number}")
                 begin = time.perf_counter()
-                call = [sys.executable, __file__, "--child", record, "segment", study]
+                call = [sys.executable, __file__, "--child", record, "segment", images]
                 subprocess.run([*call, "--out", out, *options], check=True, capture_output=True)
                 whole, network = time.perf_counter() - begin, float(record.read_text())
                 outside = round(whole - network, 2)

@@ -1,8 +1,9 @@
 """The box around the patient holds every large piece, and neither table nor far air."""
 
 import numpy as np
+from scipy import ndimage
 
-from hnuiseg.volume import Grid, Volume, body_box
+from hnuiseg.volume import Grid, Volume, body_box, holes_filled
 
 
 def _scan(table: bool = True) -> Volume:
@@ -29,3 +30,11 @@ def test_air_alone_gives_the_whole_image() -> None:
         slice(0, 5),
         slice(0, 6),
     )
+
+
+def test_holes_are_those_of_each_plane() -> None:
+    for chance in (0.3, 0.6, 0.9):
+        mask = np.random.default_rng(7).random((9, 23, 31)) < chance
+        planes = np.stack([ndimage.binary_fill_holes(plane) for plane in mask])
+        assert (planes != mask).any() or chance == 0.3
+        np.testing.assert_array_equal(holes_filled(mask), planes)

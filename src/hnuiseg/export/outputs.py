@@ -4,6 +4,7 @@ A new format is one function that says which files it will write, and one line i
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -246,9 +247,11 @@ def export(  # noqa: PLR0913 - one argument a choice of the user
         tell(_PREPARING, "measuring")
         result = _result(material, files, started)
         planned = [f for f in files if isinstance(f, Planned)]
-        for done, file in enumerate(planned):
-            tell(_MEASURED + (1 - _MEASURED) * done / len(planned), file.name)
-            file.write(folder / file.name, result)
+        with ThreadPoolExecutor() as pool:  # compression leaves a core to the report
+            writing = [pool.submit(file.write, folder / file.name, result) for file in planned]
+            for done, (file, written) in enumerate(zip(planned, writing, strict=True)):
+                tell(_MEASURED + (1 - _MEASURED) * done / len(planned), file.name)
+                written.result()
         atomic_write(folder / RESULT_NAME, result.to_json().encode("utf-8"))
     return result
 

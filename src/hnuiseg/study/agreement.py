@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from hnuiseg.volume import Volume, body_mask, standing, thinned
+from hnuiseg.volume import Volume, body_mask, holes_filled, standing, thinned
 
 _LOOK_MM = 4.0
 _SHARE_OF_TISSUE = 0.25  # between the fat of a body and the air around it, whatever the tracer
@@ -48,8 +48,7 @@ def _whole(hot: Bool[np.ndarray, "z y x"]) -> Bool[np.ndarray, "z y x"]:
     labels, count = ndimage.label(ndimage.binary_opening(hot))
     if count == 0:
         return hot
-    body = labels == int(np.bincount(labels.ravel())[1:].argmax()) + 1
-    return np.stack([ndimage.binary_fill_holes(plane) for plane in body])
+    return holes_filled(labels == int(np.bincount(labels.ravel())[1:].argmax()) + 1)
 
 
 def _centre(mask: Bool[np.ndarray, "z y x"]) -> Float[np.ndarray, "3"]:

@@ -1,6 +1,6 @@
 """Images and where they lie: `Volume` = array + `Grid`."""
 
-from hnuiseg.volume.body import body_box, body_mask
+from hnuiseg.volume.body import body_box, body_mask, holes_filled
 from hnuiseg.volume.components import components
 from hnuiseg.volume.grid import Grid, Triple
 from hnuiseg.volume.orient import Reorientation, standing
@@ -19,6 +19,7 @@ __all__ = [
     "body_mask",
     "components",
     "covered",
+    "holes_filled",
     "interpolated",
     "resample",
     "standing",

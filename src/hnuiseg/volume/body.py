@@ -24,10 +24,22 @@ def body_mask(ct: Volume) -> Bool[np.ndarray, "z y x"]:
     if count == 0:
         return np.zeros(ct.grid.shape, dtype=bool)
     largest = int(np.bincount(labels.ravel())[1:].argmax()) + 1
-    mask = labels == largest
-    for plane in mask:
-        plane[:] = ndimage.binary_fill_holes(plane)
-    return np.ascontiguousarray(turn.undo(mask))
+    return np.ascontiguousarray(turn.undo(holes_filled(labels == largest)))
+
+
+def holes_filled(mask: Bool[np.ndarray, "z y x"]) -> Bool[np.ndarray, "z y x"]:
+    """The mask, with everything that it encloses within an axial plane (faces touching).
+
+    The same as `scipy.ndimage.binary_fill_holes` of each plane, in one pass.
+    """
+    in_plane = ndimage.generate_binary_structure(3, 1)
+    in_plane[0] = in_plane[2] = False
+    labels, count = ndimage.label(~mask, structure=in_plane)
+    outside = np.zeros(count + 1, dtype=bool)
+    for edge in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]):
+        outside[edge] = True
+    outside[0] = False  # label 0 is the mask itself
+    return ~outside[labels]
 
 
 def body_box(ct: Volume, margin_mm: float) -> tuple[slice, slice, slice]:
