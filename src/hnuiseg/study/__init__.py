@@ -9,7 +9,7 @@ from hnuiseg.study.inspection import (
     inspect_files,
     inspect_study,
 )
-from hnuiseg.study.labels import LabelMap, read_labels, side_by_side, widened
+from hnuiseg.study.labels import LabelMap, on_grid, read_labels, side_by_side, widened
 from hnuiseg.study.options import Stated
 from hnuiseg.study.read import read_files, read_study
 
@@ -25,6 +25,7 @@ __all__ = [
     "SuvSummary",
     "inspect_files",
     "inspect_study",
+    "on_grid",
     "read_files",
     "read_labels",
     "read_study",

@@ -103,6 +103,48 @@ def side_by_side(a: LabelMap, b: LabelMap) -> tuple[LabelMap, LabelMap] | None:
     return replace(a, volume=on_a, notes=notes), replace(b, volume=on_b, notes=b_notes)
 
 
+def on_grid(labels: LabelMap, grid: Grid) -> LabelMap:
+    """The same labels at the voxels of `grid`, placed by position, never by index.
+
+    A row or slice too many is cut off, one too few counts as background; both are noted where a
+    label is lost. InputRefused where the voxels don't coincide: truth isn't resampled, and for
+    two frames of reference.
+    """
+    refuse_two_frames(labels.volume.grid, grid)
+    turned = _turned(labels.volume, grid)
+    if turned is None:
+        raise InputRefused(
+            f"labels on another grid than the CT's ({_described(labels.volume.grid)} against "
+            f"{_described(grid)})",
+            "labels whose voxels coincide with the CT's",
+            "give the labels as they were drawn on this CT; truth isn't resampled",
+        )
+    volume, start, apart_mm = turned
+    notes = labels.notes
+    if apart_mm > _EXACT_MM:
+        notes += (f"labels and CT lie {apart_mm:.3f} mm apart and count as one grid",)
+    placed = np.zeros(grid.shape, dtype=volume.array.dtype)
+    ends = start + np.array(volume.array.shape)
+    low, high = np.maximum(start, 0), np.minimum(ends, grid.shape)
+    kept = 0
+    if (low < high).all():
+        there = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        from_ = tuple(slice(int(a), int(b)) for a, b in zip(low - start, high - start, strict=True))
+        placed[there] = volume.array[from_]
+        kept = int(np.count_nonzero(placed))
+    lost = int(np.count_nonzero(volume.array)) - kept
+    if lost:
+        ml = lost * grid.voxel_ml
+        notes += (f"{ml:.2f} ml of the labels lie where the CT has ended, and are left out",)
+    return LabelMap(Volume(placed, grid, "label"), True, notes)
+
+
+def _described(grid: Grid) -> str:
+    size = " × ".join(map(str, grid.shape))
+    spacing = " × ".join(f"{s:.3g}" for s in grid.spacing)
+    return f"{size} voxels of {spacing} mm"
+
+
 def widened(labels: LabelMap, other: LabelMap) -> LabelMap:
     """`labels` on a grid of its lattice that also holds what the other has drawn.
 
