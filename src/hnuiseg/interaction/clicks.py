@@ -1,0 +1,53 @@
+"""Clicks, and the two channels in which a network sees them: the one encoder of the project."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+Tumour = Literal["GTVp", "GTVn"]
+Index = tuple[int, int, int]  # z, y, x
+
+TUMOURS: Mapping[Tumour, int] = {"GTVp": 1, "GTVn": 2}  # values of a label map, in channel order
+IGNORE = 255  # of a truth: nobody knows, so nothing there is right or wrong
+RADIUS_VOXELS = 3  # the paper's "circles with a radius of three voxels"
+
+_STEPS = np.arange(-RADIUS_VOXELS, RADIUS_VOXELS + 1)
+_BALL = (
+    _STEPS[:, None, None] ** 2 + _STEPS[:, None] ** 2 + _STEPS**2 <= RADIUS_VOXELS**2
+)  # voxels, not mm: a prompt looks alike at every spacing
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """Here is tumour of this class (positive), or here it isn't (negative)."""
+
+    region: Tumour
+    positive: bool
+    index: Index  # z, y, x; voxel of the working grid or the patch, and may lie outside it
+
+
+def prompts(shape: tuple[int, int, int], clicks: Iterable[Click]) -> Float[np.ndarray, "2 z y x"]:
+    """Prompt channels GTVp and GTVn in float32: a ball of +1 or −1 round each click, else 0.
+
+    A ball holds the voxels up to `RADIUS_VOXELS` index steps from its centre and knows nothing
+    of any label: what it would tell about a tumour's edge is no more than where it was put.
+    Of a ball that reaches beyond the image the part inside is drawn. A later click overwrites
+    an earlier one. Without clicks both channels are exactly zero.
+
+    Source: the paper's method of clicks; how the signs differ is our choice (docs/paper.md).
+    """
+    channels = np.zeros((len(TUMOURS), *shape), dtype=np.float32)
+    for click in clicks:
+        there, of_ball = [], []
+        for centre, length in zip(click.index, shape, strict=True):
+            start = centre - RADIUS_VOXELS
+            low = max(0, start)
+            high = max(low, min(length, centre + RADIUS_VOXELS + 1))  # nothing, if far outside
+            there.append(slice(low, high))
+            of_ball.append(slice(low - start, high - start))
+        channel = channels[list(TUMOURS).index(click.region)]
+        channel[tuple(there)][_BALL[tuple(of_ball)]] = 1.0 if click.positive else -1.0
+    return channels

@@ -1,0 +1,1 @@
+"""Robot users, one a file; their names are in `interaction/simulate.py`."""
