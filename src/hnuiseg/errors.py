@@ -1,6 +1,7 @@
 """The error family, and the exit status each member leads to.
 
 HnuisegError                1  a fault of ours
+├── TrainingStopped         1  going on makes no sense; the last good state is kept
 ├── WrongCall               2  the call can't be understood
 ├── InputRefused            3  the study can't be read safely
 ├── WarningsUnderStrict     4  done, but warnings stand and --strict was asked for
@@ -55,3 +56,9 @@ class OutputFailed(HnuisegError):
     """The outputs can't be written. Earlier outputs are as they were."""
 
     exit_status = 6
+
+
+class TrainingStopped(HnuisegError):
+    """A training came to where going on makes no sense; its last good state is kept."""
+
+    exit_status = 1

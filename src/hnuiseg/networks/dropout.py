@@ -4,7 +4,7 @@ Monte Carlo dropout (paper section 2.5) asks for one network per member: if each
 window drew its own mask, neighbouring windows of one member would disagree at their seams.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -21,7 +21,7 @@ class ChannelDropout(nn.Module):
             raise ValueError(f"a dropout rate of {rate}")
         self.channels = channels
         self.rate = rate
-        self.held: Tensor | None = None  # (1, channels, 1, 1, 1), 0 or 1 / (1 - rate)
+        self.held: Tensor | None = None  # (1 or batch, channels, 1, 1, 1), 0 or 1 / (1 - rate)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features of shape (batch, channels, z, y, x), channels dropped or kept."""
@@ -41,6 +41,32 @@ def fixed_masks(network: nn.Module, rate: float, seed: int, member: int) -> Iter
         kept = draw.random(layer.channels) >= rate
         mask = torch.from_numpy((kept / (1.0 - rate)).astype(np.float32))
         layer.held = mask.reshape(1, -1, 1, 1, 1)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.held = None
+
+
+@contextmanager
+def patch_masks(
+    network: nn.Module, rate: float, key: Sequence[int], numbers: Sequence[int]
+) -> Iterator[None]:
+    """Within: each patch of a batch has masks of its own, keyed by (key, its number, layer).
+
+    `numbers` are the patches' in their step. The same patch then has the same masks in whatever
+    process it is answered, and after whatever came before: a resumed training equals one that was
+    never stopped, and several processes equal one.
+    """
+    layers = [m for m in network.modules() if isinstance(m, ChannelDropout)]
+    draws = [
+        np.random.Generator(np.random.Philox(np.random.SeedSequence([*key, number])))
+        for number in numbers
+    ]
+    for layer in layers:
+        kept = np.stack([draw.random(layer.channels) >= rate for draw in draws])
+        mask = torch.from_numpy((kept / (1.0 - rate)).astype(np.float32))
+        layer.held = mask.reshape(len(draws), -1, 1, 1, 1)
     try:
         yield
     finally:

@@ -4,17 +4,23 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from hnuiseg.errors import TrainingStopped
 from hnuiseg.files import atomic_write
 from hnuiseg.networks import Precision, ResidualEncoderUNet, hold_statistics, lower_precision
 from hnuiseg.training.losses import loss_at_every_scale
+from hnuiseg.training.workers import Alone, Workers
+
+LOSSES = "losses.jsonl"
+CHECKPOINT = "checkpoint.pt"
+STOPPED = "stopped.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,11 @@ class Schedule:
         return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-Batch = tuple[Tensor, Tensor]  # images (batch, 4, z, y, x), labels (batch, z, y, x)
+Batch = tuple[Tensor, Tensor]  # images (batch, inputs, z, y, x), labels (batch, z, y, x)
 Told = Callable[[int, int, float], None]  # steps done and to do in this call, loss
+Loss = Callable[[Sequence[Tensor], Tensor], Tensor]  # logits at every scale, labels
+Masks = Callable[[int], AbstractContextManager[None]]  # within: a step's dropout masks
+Watched = Callable[[int], None]  # the number of steps done
 
 
 def train(
@@ -48,22 +57,30 @@ def train(
     schedule: Schedule,
     folder: Path,
     told: Told | None = None,
+    *,
+    loss_of: Loss = loss_at_every_scale,
+    masks: Masks | None = None,
+    workers: Workers | None = None,
+    watched: Watched | None = None,
 ) -> None:
-    """Train in place; `batches(k)` yields batches from step k on, the same ones each time.
+    """Train in place; `batches(k)` yields this process' batches from step k on, always the same.
 
     Every `checkpoint_every` steps a checkpoint is written; a run in the same folder goes on
-    from it. `losses.jsonl` holds each step's loss and rate.
+    from it. `losses.jsonl` holds each step's loss and rate. `masks` holds dropout masks for a step;
+    without it dropout draws from PyTorch's own generator. `watched` is called after each step by
+    the first process, and before what follows by nobody: it must leave the network as it is.
+
+    Raises TrainingStopped where the loss is no number: the last checkpoint stays, and
+    `stopped.json` says at which step.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    crew = workers or Alone(torch.device("cpu"))
     network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    optimiser: torch.optim.Optimizer
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=schedule.weight_decay)
-    checkpoint, first, lines = folder / "checkpoint.pt", 0, list[str]()
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["random"])  # dropout in training draws from it
-        first, lines = state["step"], state["lines"]
+    model, optimiser = crew.ready(network, optimiser)
+    first, lines = _resumed(network, optimiser, folder)
+    (folder / STOPPED).unlink(missing_ok=True)
     started = time.monotonic()
     network.train()
     with closing(batches(first)) as stream:  # also when interrupted: it may hold a process
@@ -72,35 +89,79 @@ def train(
                 group["lr"] = schedule.rate(step)
             if step >= schedule.hold_from * schedule.steps:
                 hold_statistics(network)
-            seen = images.contiguous(memory_format=torch.channels_last_3d)  # faster on CPUs
-            with lower_precision(images.device, schedule.precision):
-                found = network.every_scale(seen)
-            loss = loss_at_every_scale([logits.float() for logits in found], labels)
+            # channels last are faster on CPUs; the copy to a GPU runs beside its computing
+            seen = images.contiguous(memory_format=torch.channels_last_3d)
+            seen, truth = (part.to(crew.device, non_blocking=True) for part in (seen, labels))
+            held = nullcontext() if masks is None else masks(step)
+            with held, lower_precision(crew.device, schedule.precision):
+                found = model.every_scale(seen)
+            loss = loss_of([logits.float() for logits in found], truth)
+            mean = float(crew.mean(loss.detach()))
+            if not math.isfinite(mean):
+                raise _stopped(folder, step, mean, crew)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            crew.backward(loss)
             nn.utils.clip_grad_norm_(network.parameters(), schedule.clip_norm)
             optimiser.step()
             row = {
                 "step": step,
-                "loss": round(loss.item(), 5),
+                "loss": round(mean, 5),
                 "rate": round(schedule.rate(step), 7),
                 "seconds": round(time.monotonic() - started, 1),
             }
             lines.append(json.dumps(row))
             if told is not None:
-                told(step + 1 - first, schedule.steps - first, loss.item())
-            if (step + 1) % schedule.checkpoint_every == 0 or step + 1 == schedule.steps:
-                content = io.BytesIO()  # torch.save itself would leave half a file on a full disk
-                torch.save(
-                    {
-                        "network": network.state_dict(),
-                        "optimiser": optimiser.state_dict(),
-                        "random": torch.get_rng_state(),
-                        "step": step + 1,
-                        "lines": lines,
-                    },
-                    content,
-                )
-                atomic_write(checkpoint, content.getvalue())
-                atomic_write(folder / "losses.jsonl", ("\n".join(lines) + "\n").encode())
+                told(step + 1 - first, schedule.steps - first, mean)
+            done = step + 1
+            if watched is not None and not crew.rank:
+                watched(done)  # before the checkpoint: what a killed run has missed comes again
+            if (done % schedule.checkpoint_every == 0 or done == schedule.steps) and not crew.rank:
+                _keep(network, optimiser, folder, done, lines)
     network.eval()
+
+
+def _resumed(
+    network: nn.Module, optimiser: torch.optim.Optimizer, folder: Path
+) -> tuple[int, list[str]]:
+    """The step to go on with, and the lines of the losses before it."""
+    if not (folder / CHECKPOINT).exists():
+        return 0, []
+    state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")
+    network.load_state_dict(state["network"])
+    optimiser.load_state_dict(state["optimiser"])
+    torch.set_rng_state(state["random"])  # dropout draws from it where masks aren't held
+    first = int(state["step"])
+    return first, (folder / LOSSES).read_text().splitlines()[:first]
+
+
+def _keep(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    folder: Path,
+    done: int,
+    lines: Sequence[str],
+) -> None:
+    content = io.BytesIO()  # torch.save itself would leave half a file on a full disk
+    torch.save(
+        {
+            "network": network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "random": torch.get_rng_state(),
+            "step": done,
+        },
+        content,
+    )
+    # losses first: lines beyond the checkpoint are cut off again, missing ones would be lost
+    atomic_write(folder / LOSSES, ("\n".join(lines) + "\n").encode())
+    atomic_write(folder / CHECKPOINT, content.getvalue())
+
+
+def _stopped(folder: Path, step: int, loss: float, crew: Workers) -> TrainingStopped:
+    if not crew.rank:
+        said = json.dumps({"step": step, "loss": str(loss)})
+        atomic_write(folder / STOPPED, said.encode())
+    return TrainingStopped(
+        f"the loss became {loss} at step {step}",
+        "numbers",
+        "lower the learning rate or use float32, in a new run; the last checkpoint is kept",
+    )

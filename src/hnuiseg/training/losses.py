@@ -1,4 +1,7 @@
-"""The paper's loss: cross-entropy plus soft Dice (equations 1 to 3)."""
+"""The paper's loss: cross-entropy plus soft Dice (equations 1 to 3).
+
+Voxels of truth 255, where nobody said what is there, add nothing to either.
+"""
 
 from collections.abc import Sequence
 
@@ -6,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
+
+from hnuiseg.training.truth import IGNORE
 
 CLASSES = 3
 _COARSER = 0.5  # weight of a scale, to that of the next finer one; nnU-Net's choice
@@ -32,8 +37,29 @@ def segmentation_loss(
     logits: Float[Tensor, "batch 3 z y x"], labels: Int[Tensor, "batch z y x"]
 ) -> Float[Tensor, ""]:
     """Equation 3 over the voxels of the whole batch."""
-    cross_entropy = functional.cross_entropy(logits, labels)
-    return cross_entropy + soft_dice_loss(logits, labels)
+    said = (labels != IGNORE).sum().clamp(min=1)  # of nothing, the mean is 0
+    summed = functional.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum")
+    return summed / said + soft_dice_loss(logits, labels)
+
+
+def loss_of_each(
+    logits: Sequence[Float[Tensor, "batch 3 z y x"]],
+    labels: Int[Tensor, "batch Z Y X"],
+    *,
+    every_scale: bool,
+) -> Float[Tensor, ""]:
+    """The mean of the patches' own losses, as with a batch of one a device (paper section 3.3).
+
+    `logits` at every scale, the finest last; without `every_scale` it alone counts.
+    """
+    patches = range(len(labels))
+    if every_scale:
+        losses = [
+            loss_at_every_scale([a[k : k + 1] for a in logits], labels[k : k + 1]) for k in patches
+        ]
+    else:
+        losses = [segmentation_loss(logits[-1][k : k + 1], labels[k : k + 1]) for k in patches]
+    return torch.stack(losses).mean()
 
 
 def soft_dice_loss(
@@ -51,8 +77,10 @@ def soft_dice_loss(
     numerator and denominator instead would punish the first wrong voxel of an absent class with
     1/2, and a missed one of a lesion of n voxels with about 1/n: rare classes then die out.
     """
-    probabilities = torch.softmax(logits.float(), dim=1)
-    truth = functional.one_hot(labels.long(), CLASSES).movedim(-1, 1).float()
+    said = (labels != IGNORE)[:, None]
+    probabilities = torch.softmax(logits.float(), dim=1) * said
+    truth = functional.one_hot(torch.where(said[:, 0], labels.long(), 0), CLASSES)
+    truth = truth.movedim(-1, 1).float() * said
     axes = (0, 2, 3, 4)
     overlap = (truth * probabilities).sum(axes)
     sizes = (truth**2).sum(axes) + (probabilities**2).sum(axes)

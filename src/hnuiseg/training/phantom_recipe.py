@@ -10,7 +10,6 @@ from multiprocessing.pool import AsyncResult
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 
 from hnuiseg.cohorts.phantom import phantom, phantom_case
 from hnuiseg.inference.inputs import network_inputs
@@ -19,7 +18,7 @@ from hnuiseg.networks import Precision
 from hnuiseg.training.augment import augmented, without_pet
 from hnuiseg.training.loop import Batch
 from hnuiseg.training.sampling import Sample, draw_box
-from hnuiseg.volume import Grid, Volume, resample, standing
+from hnuiseg.training.truth import truth_on
 
 _AIR_SCALED = -0.9  # every CT scheme makes air -1
 
@@ -44,20 +43,6 @@ class PhantomRecipe:
     def described(self) -> dict[str, object]:
         """For the record beside the weights."""
         return asdict(self)
-
-
-def truth_on(truth: Volume, working: Grid) -> UInt8[np.ndarray, "z y x"]:
-    """Labels on the working grid: the class that fills most of a voxel, by linear weights."""
-    upright = standing(truth)
-    shares = [
-        resample(Volume((upright.array == value).astype(np.float32), upright.grid, "1"), working)
-        for value in (1, 2)
-    ]
-    primary, nodes = (share.array for share in shares)
-    labels = np.zeros(working.shape, dtype=np.uint8)
-    labels[primary > 0.5] = 1
-    labels[nodes > 0.5] = 2
-    return labels
 
 
 def phantom_sample(seed: int, index: int) -> Sample:

@@ -1,0 +1,173 @@
+"""From a cohort to a prepared data set: every case through the gates, one broken one never fatal.
+
+`DIR/cases/NAME` holds a case each and appears whole; `manifest.json`, `splits.json` and
+`sheet.html` are written at the end. A killed preparation goes on where it stopped.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from secrets import token_hex
+
+from hnuiseg.cohorts.cached_case import write_cached
+from hnuiseg.cohorts.listing import Cohort, LeftOut, ListedCase
+from hnuiseg.cohorts.manifest import CaseEntry, Manifest, entry_from, write_manifest
+from hnuiseg.cohorts.sheet import write_picture, write_sheet
+from hnuiseg.cohorts.splits import check_covers, make_splits, read_splits, write_splits
+from hnuiseg.errors import HnuisegError, InputRefused, OutputFailed
+from hnuiseg.files import atomic_write
+
+CASES = "cases"
+SPLITS = "splits.json"
+_RECORD = "prepare.json"
+_ENTRY = "entry.json"
+PICTURE = "picture.png"
+
+Told = Callable[[float, str], None]
+
+
+def prepare(
+    cohort: Cohort, out: Path, *, seed: int = 0, resume: bool = False, told: Told | None = None
+) -> Manifest:
+    """Read every case into `out` and say what became of each.
+
+    Raises OutputFailed where `out` holds something already (with `resume`, something else than
+    the same preparation), or can't be written; what is finished stays. InputRefused where no
+    case can be used.
+    """
+    tell = told or (lambda fraction, what: None)
+    _claim(out, cohort, seed, resume)
+    entries, left_out = list[CaseEntry](), list(cohort.left_out)
+    for done, listed in enumerate(cohort.cases):
+        tell(done / len(cohort.cases), f"case {done + 1} of {len(cohort.cases)}")
+        try:
+            entries.append(_prepared(listed, cohort, out / CASES / listed.name))
+        except OutputFailed:
+            raise
+        except HnuisegError as error:
+            left_out.append(LeftOut(listed.name, _one_line(error)))
+        except OSError as error:  # of reading: writing has errors of its own
+            left_out.append(LeftOut(listed.name, f"can't be read ({error.strerror})"))
+        except Exception as error:  # a night's work must not end at one odd file
+            fault = f"a fault of hnuiseg: {type(error).__name__}: {error}"
+            left_out.append(LeftOut(listed.name, _short(fault)))
+    if not entries:
+        reasons = "; ".join(f"{one.name}: {one.why}" for one in left_out[:3])
+        raise InputRefused(
+            f"no case can be used ({reasons})",
+            f"at least one case as `hnuiseg prepare {cohort.kind}` reads them",
+            "mend what is named, then go on with --resume",
+        )
+    manifest = Manifest(
+        cohort.kind,
+        cohort.licence,
+        cohort.commercial,
+        cohort.classes,
+        tuple(entries),
+        tuple(sorted(left_out, key=lambda one: one.name)),
+        f"hnuiseg {metadata.version('hnuiseg')}",
+    )
+    _split(manifest, out / SPLITS, seed)
+    write_sheet(manifest, out, f"{CASES}/{{}}/{PICTURE}")
+    write_manifest(manifest, out)
+    tell(1.0, "done")
+    return manifest
+
+
+def _prepared(listed: ListedCase, cohort: Cohort, folder: Path) -> CaseEntry:
+    """The case's entry; made anew unless its files are as they were."""
+    stamp = _stamp(listed)
+    if (folder / _ENTRY).exists():
+        try:
+            kept = json.loads((folder / _ENTRY).read_text())
+            if kept["sources"] == stamp:
+                return entry_from(kept["entry"])
+        except (ValueError, LookupError, TypeError):
+            pass  # damaged: made anew
+    found = listed.read()
+    partial = folder.with_name(f".{folder.name}.{token_hex(4)}.partial")
+    try:
+        partial.mkdir(parents=True)
+        entry = CaseEntry.of(listed, found, cohort.licence, write_cached(found, partial))
+        write_picture(found, partial / PICTURE)
+        described = json.dumps({"sources": stamp, "entry": entry.to_json()}, indent=1)
+        atomic_write(partial / _ENTRY, described.encode())
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    except OSError as error:
+        raise OutputFailed(
+            f"case {folder.name} can't be written ({error.strerror})",
+            "a folder that can be written to, on a disk with room",
+            "free some space, then go on with --resume; finished cases stay",
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return entry
+
+
+def _stamp(listed: ListedCase) -> list[list[object]]:
+    """Names, sizes and times of change of what a case is read from."""
+    files = sorted(
+        file
+        for source in listed.sources
+        for file in ([source] if source.is_file() else source.rglob("*"))
+        if file.is_file()
+    )
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+
+
+def _claim(out: Path, cohort: Cohort, seed: int, resume: bool) -> None:
+    """The folder is this preparation's alone."""
+    wanted = {"kind": cohort.kind, "seed": seed, "classes": list(cohort.classes)}
+    record = out / _RECORD
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if record.exists():
+            if not resume:
+                raise OutputFailed(
+                    f"{out.name} holds a data set already",
+                    "a new folder, or the same call with --resume",
+                    "add --resume to go on, or name another --out",
+                )
+            if json.loads(record.read_text()) != wanted:
+                raise OutputFailed(
+                    f"{out.name} holds a data set of another kind, seed or classes",
+                    "the same preparation to go on with",
+                    "name another --out",
+                )
+        elif any(out.iterdir()):
+            raise OutputFailed(
+                f"{out.name} holds other things",
+                "a new or empty folder",
+                "name another --out",
+            )
+        for left in (out / CASES).glob(".*.partial") if record.exists() else ():
+            shutil.rmtree(left, ignore_errors=True)  # of a killed preparation
+        atomic_write(record, json.dumps(wanted, indent=1).encode())
+    except (OSError, ValueError) as error:
+        raise OutputFailed(
+            f"{out.name} can't be used ({error})",
+            "a folder that can be written to",
+            "choose another --out",
+        ) from error
+
+
+def _split(manifest: Manifest, path: Path, seed: int) -> None:
+    """A split that is there stays as it is where it covers everyone: trainings rest on it."""
+    if path.exists():
+        try:
+            check_covers(read_splits(path), manifest.patients)
+            return
+        except InputRefused:
+            pass  # more patients than before: the old split says nothing about them
+    write_splits(make_splits(manifest.patients, seed), path)
+
+
+def _one_line(error: HnuisegError) -> str:
+    return _short(" ".join(str(error).split()))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 400 else text[:399] + "…"

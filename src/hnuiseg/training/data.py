@@ -1,0 +1,146 @@
+"""Prepared data sets as a training uses them: who is learnt from, validated on, kept apart."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hnuiseg.cohorts import (
+    CASES,
+    SPLITS,
+    CaseEntry,
+    Manifest,
+    check_covers,
+    read_manifest,
+    read_splits,
+)
+from hnuiseg.errors import InputRefused
+from hnuiseg.models import ModelSettings
+from hnuiseg.training.sample_store import StoredSample, stored_sample
+
+STORE = "samples"  # beside a data set's cases
+EVERYONE = "all"  # instead of a fold: nobody is held back but for calibration
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRef:
+    """A prepared case that is not read yet."""
+
+    name: str  # unique over all data sets of a training
+    patient: str
+    entry: CaseEntry
+    data: Path  # of its data set
+
+    @property
+    def folder(self) -> Path:
+        """Where the prepared case lies."""
+        return self.data / CASES / self.entry.name
+
+    def sample(self, settings: ModelSettings) -> StoredSample:
+        """The case as the network sees it, made where it isn't yet."""
+        store = self.data / STORE
+        return stored_sample(
+            self.folder, self.name, self.patient, self.entry.sha256, settings, store
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Cases by what they are for; no patient is in two of them (law 11)."""
+
+    training: tuple[CaseRef, ...]
+    validation: tuple[CaseRef, ...]
+    calibration: tuple[CaseRef, ...]
+    licences: tuple[str, ...]
+    commercial: bool  # whether all licences allow it
+    sha256: str  # of all cases and of who is where
+
+
+def parts_of(folders: Sequence[Path], fold: int | str) -> Parts:
+    """The cases of prepared data sets for a fold, or for "all".
+
+    InputRefused for a data set that isn't one, a split that misses a patient or has no such fold,
+    and a patient who is on two sides in two data sets.
+    """
+    sides: dict[str, list[CaseRef]] = {"training": [], "validation": [], "calibration": []}
+    side_of: dict[str, str] = {}
+    manifests = []
+    for folder in folders:
+        manifest = read_manifest(folder)
+        manifests.append(manifest)
+        split = read_splits(folder / SPLITS)
+        check_covers(split, manifest.patients)
+        number = 0 if fold == EVERYONE else int(fold)
+        if not 0 <= number < len(split.folds):
+            raise InputRefused(
+                f"fold {fold} of {folder.name}, which has {len(split.folds)}",
+                f"0 to {len(split.folds) - 1}, or {EVERYONE}",
+                "name one of these with --fold",
+            )
+        validation, calibration = set(split.validation(number)), set(split.calibration_of(number))
+        if fold == EVERYONE:
+            validation = set()
+        for entry in manifest.cases:
+            patient = manifest.patient_of(entry)
+            side = "training"
+            if patient in calibration:
+                side = "calibration"
+            elif patient in validation:
+                side = "validation"
+            if side_of.setdefault(patient, side) != side:
+                raise InputRefused(
+                    f"patient {patient} is in {side_of[patient]} in one data set and in {side} in "
+                    f"{folder.name}",
+                    "data sets whose splits agree about every patient",
+                    f"copy one {SPLITS} over the other",
+                )
+            sides[side].append(CaseRef(f"{manifest.kind}-{entry.name}", patient, entry, folder))
+    _once(ref.name for refs in sides.values() for ref in refs)
+    training, validating, calibrating = (tuple(sides[side]) for side in sides)
+    if not training:
+        raise InputRefused(
+            "no case to train on", "at least one patient", "give more data, or another fold"
+        )
+    return Parts(
+        training,
+        validating,
+        calibrating,
+        tuple(sorted({manifest.licence for manifest in manifests})),
+        all(manifest.commercial for manifest in manifests),
+        _hash(manifests, sides),
+    )
+
+
+def samples_of(
+    refs: Sequence[CaseRef],
+    settings: ModelSettings,
+    told: Callable[[int, int], None] | None = None,
+) -> tuple[StoredSample, ...]:
+    """Every case as the network sees it; those that aren't there yet are made."""
+    samples = []
+    for done, ref in enumerate(refs):
+        if told is not None:
+            told(done, len(refs))
+        samples.append(ref.sample(settings))
+    return tuple(samples)
+
+
+def _once(names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InputRefused(
+                f"case {name} stands in two data sets",
+                "each case once",
+                "leave one of the two --data out",
+            )
+        seen.add(name)
+
+
+def _hash(manifests: Sequence[Manifest], sides: dict[str, list[CaseRef]]) -> str:
+    said = [
+        [manifest.sha256 for manifest in manifests],
+        {side: sorted(ref.name for ref in refs) for side, refs in sides.items()},
+    ]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

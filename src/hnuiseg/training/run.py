@@ -1,0 +1,297 @@
+"""The three stages of the paper (section 2.2) in one folder: RUN/stage1, stage2, stage3.
+
+Each stage starts from the one before it, or from a published model, and leaves `model.safetensors`.
+What it was started with is in its `run.json` and must be the same to go on.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hnuiseg.errors import InputRefused, ModelMismatch, OutputFailed
+from hnuiseg.files import atomic_write
+from hnuiseg.models import Card, ModelFile, model_bytes, read_model
+from hnuiseg.networks import Precision, ResidualEncoderUNet, build, patch_masks
+from hnuiseg.training.data import Parts, samples_of
+from hnuiseg.training.first_masks import FirstMasks
+from hnuiseg.training.loop import CHECKPOINT, Schedule, train
+from hnuiseg.training.losses import loss_of_each
+from hnuiseg.training.patches import Patches
+from hnuiseg.training.recipe import STAGES, Recipe, Scale
+from hnuiseg.training.sample_store import StoredSample
+from hnuiseg.training.validation import Validation, validation_rows
+from hnuiseg.training.workers import Workers
+
+RECORD = "run.json"
+MODEL = "model.safetensors"
+_DROPOUT = 0x4D41
+
+Told = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """Everything that decides what a stage's training comes to."""
+
+    number: int
+    recipe: Recipe
+    scale: Scale
+    parts: Parts
+    fold: str
+    seed: int
+    precision: Precision
+    begin: ModelFile | None  # None: fresh weights
+
+    def record(self) -> dict[str, Any]:
+        """What `run.json` says; a run goes on only where it is the same."""
+        return {
+            "stage": self.number,
+            "recipe": self.recipe.to_json(),
+            "scale": self.scale.to_json(),
+            "data": self.parts.sha256,
+            "fold": self.fold,
+            "seed": self.seed,
+            "precision": self.precision,
+            "begins with": None if self.begin is None else self.begin.sha256,
+            "licences": list(self.parts.licences),
+            "commercial": self.parts.commercial,
+            "software": f"hnuiseg {metadata.version('hnuiseg')}",
+        }
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """At least one."""
+        if self.scale.steps_an_epoch is not None:
+            return self.scale.steps_an_epoch
+        return math.ceil(len(self.parts.training) / self.scale.batch)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Steps and learning rate."""
+        epoch = self.steps_an_epoch
+        return Schedule(
+            steps=self.recipe.epochs * epoch,
+            warm_up=self.recipe.warm_up_epochs * epoch,
+            learning_rate=self.scale.learning_rate * self.recipe.rate_of_stage[self.number - 1],
+            weight_decay=self.recipe.weight_decay,
+            clip_norm=self.recipe.clip_norm,
+            hold_from=self.scale.hold_from,
+            precision=self.precision,
+        )
+
+
+def stage_folder(run: Path, number: int) -> Path:
+    """Where a stage of a run lies."""
+    return run / f"stage{number}"
+
+
+def model_before(run: Path, number: int) -> ModelFile | None:
+    """What stage `number` starts from within its run: None for stage 1.
+
+    InputRefused where the stage before isn't finished.
+    """
+    if number == STAGES[0]:
+        return None
+    file = stage_folder(run, number - 1) / MODEL
+    if not file.exists():
+        raise InputRefused(
+            f"stage {number} without a finished stage {number - 1} in {run.name}",
+            f"a run whose stage {number - 1} is finished, or a published model",
+            f"train stage {number - 1} first, or add --from MODEL",
+        )
+    return read_model(file)
+
+
+def run_stage(
+    stage: Stage, run: Path, crew: Workers, *, resume: bool, told: Told | None = None
+) -> Path:
+    """Train one stage and return its model file; a finished one is returned as it is.
+
+    Raises OutputFailed where the folder holds another run, or the same one and `resume` isn't
+    asked for; TrainingStopped where the loss is no number.
+    """
+    tell = told or (lambda fraction, what: None)
+    folder = stage_folder(run, stage.number)
+    if crew.rank == 0:
+        _claim(folder, stage, resume)
+        _prepare(stage, folder, crew, tell)
+    crew.wait()
+    file = folder / MODEL
+    if file.exists():
+        return file
+    settings = stage.scale.settings
+    samples = samples_of(stage.parts.training, settings)
+    network = _network(stage)
+    patches = Patches(
+        samples,
+        stage.recipe,
+        stage.scale,
+        stage.number,
+        stage.seed,
+        FirstMasks(folder / "first-masks", samples) if _corrects(stage) else None,
+    )
+    numbers = range(crew.rank, stage.scale.batch, crew.count)
+
+    def masks(step: int) -> AbstractContextManager[None]:
+        key = [stage.seed, _DROPOUT, stage.number, step]
+        return patch_masks(network, settings.dropout_rate, key, numbers)
+
+    def loss_of(logits: Any, labels: torch.Tensor) -> torch.Tensor:
+        return loss_of_each(logits, labels, every_scale=stage.recipe.every_scale)
+
+    train(
+        network,
+        lambda first: patches.batches(first, numbers),
+        stage.schedule,
+        folder,
+        lambda done, of, loss: tell(done / of, f"stage {stage.number}, loss {loss:.2f}"),
+        loss_of=loss_of,
+        masks=masks,
+        workers=crew,
+        watched=_watch(stage, network, folder, crew, tell),
+    )
+    if crew.rank == 0:
+        card = _card(stage, validation_rows(folder))
+        atomic_write(file, model_bytes(card, settings, _weights(network)))
+    crew.wait()
+    return file
+
+
+def check_crew(scale: Scale, crew: Workers) -> None:
+    """InputRefused where a step's patches can't be shared evenly."""
+    if scale.batch % crew.count:
+        raise InputRefused(
+            f"{crew.count} processes for {scale.batch} patches a step",
+            f"a number of processes that divides {scale.batch}",
+            "start another number with torchrun --nproc-per-node",
+        )
+
+
+def _corrects(stage: Stage) -> bool:
+    return stage.number == STAGES[-1]
+
+
+def _prepare(stage: Stage, folder: Path, crew: Workers, tell: Told) -> None:
+    """Samples and first masks, before anybody needs them."""
+    settings = stage.scale.settings
+
+    def making(done: int, of: int) -> None:
+        tell(done / max(1, of), "images as the network sees them")
+
+    samples = samples_of(stage.parts.training, settings, making)
+    samples_of(stage.parts.validation, settings, making)
+    if _corrects(stage):
+        assert stage.begin is not None  # stage 1 alone starts from nothing
+        FirstMasks(folder / "first-masks", samples).make(
+            samples,
+            stage.begin,
+            crew.device,
+            lambda done, of: tell(done / of, "first masks to correct"),
+        )
+
+
+def _network(stage: Stage) -> ResidualEncoderUNet:
+    torch.manual_seed(stage.seed)  # first weights: torch draws them from its own state
+    network = build(stage.scale.settings.network, stage.scale.settings.network_settings)
+    assert isinstance(network, ResidualEncoderUNet)
+    if stage.begin is None:
+        network.start_at_background()
+        return network
+    weights = {name: torch.from_numpy(np.array(a)) for name, a in stage.begin.weights.items()}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelMismatch(
+            f"the weights of {stage.begin.card.name} don't fit scale {stage.scale.name}",
+            f"a model of scale {stage.scale.name}",
+            "name another --scale or --from",
+        ) from error
+    return network
+
+
+def _watch(
+    stage: Stage, network: ResidualEncoderUNet, folder: Path, crew: Workers, tell: Told
+) -> Callable[[int], None]:
+    """Validation every so many epochs and at the end."""
+    samples: tuple[StoredSample, ...] = ()
+    if crew.rank == 0:
+        samples = samples_of(stage.parts.validation, stage.scale.settings)
+    seen = Validation(samples, folder, _corrects(stage), stage.seed, crew.device)
+    every = stage.recipe.validate_every * stage.steps_an_epoch
+    last = stage.schedule.steps
+
+    def watched(done: int) -> None:
+        if not samples or (done % every and done != last):
+            return
+        tell(done / last, "validating")
+        card = _card(stage, ())
+        seen.measure(ModelFile(card, stage.scale.settings, _weights(network), ""), done)
+
+    return watched
+
+
+def _weights(network: torch.nn.Module) -> Mapping[str, np.ndarray]:
+    return {
+        name: value.detach().cpu().numpy().copy() for name, value in network.state_dict().items()
+    }
+
+
+def _claim(folder: Path, stage: Stage, resume: bool) -> None:
+    """A folder holds one stage's training: what it was started with must not change."""
+    wanted = json.dumps(stage.record(), indent=1)
+    record = folder / RECORD
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if record.exists():
+            if not resume and ((folder / CHECKPOINT).exists() or (folder / MODEL).exists()):
+                raise OutputFailed(
+                    f"{folder.name} holds a training already",
+                    "a new folder, or the same call with --resume",
+                    "add --resume to go on, or name another --out",
+                )
+            before, now = json.loads(record.read_text()), json.loads(wanted)
+            changed = [name for name in now if before.get(name) != now[name]]
+            if changed:
+                raise OutputFailed(
+                    f"{folder.name} holds a training with another {', '.join(changed)}",
+                    "the same call as before to go on",
+                    "name another --out, or call it as before",
+                )
+        atomic_write(record, wanted.encode())
+    except (OSError, ValueError) as error:
+        raise OutputFailed(
+            f"{folder.name} can't be used ({error})",
+            "a folder that can be written to",
+            "choose another --out",
+        ) from error
+
+
+def _card(stage: Stage, rows: Any) -> Card:
+    figures: dict[str, float] = {}
+    if rows:
+        for kind in ("dice", "dice after clicks"):
+            for name, value in rows[-1].get(kind, {}).items():
+                if value is not None:
+                    figures[f"validation mean {kind} {name}"] = value
+    cases = len(stage.parts.training)
+    return Card(
+        name=f"{stage.recipe.name}-{stage.scale.name}-stage{stage.number}",
+        recipe=stage.recipe.name,
+        scale=stage.scale.name,
+        summary=f"Stage {stage.number} of recipe {stage.recipe.name} at scale {stage.scale.name}.",
+        training_data=f"{cases} cases, data {stage.parts.sha256[:12]}, fold {stage.fold}",
+        licence_of_training_data="; ".join(stage.parts.licences),
+        command=f"hnuiseg train {stage.recipe.name} --scale {stage.scale.name} "
+        f"--stage {stage.number} --fold {stage.fold} --seed {stage.seed}",
+        seed=stage.seed,
+        figures=figures,
+        limits="Research use only. Not for clinical use.",
+    )

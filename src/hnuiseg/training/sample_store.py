@@ -1,0 +1,168 @@
+"""Prepared cases as a network sees them, on disk, read in parts: what patches are cut from.
+
+Made by the same code as a patient's inputs at inference, once for each data set and each way of
+preparing images; a training that is stopped while they are made goes on with the next.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
+
+from hnuiseg.cohorts import (
+    AnnotatedCase,
+    open_array,
+    read_cached,
+    write_array,
+)
+from hnuiseg.errors import InputRefused, OutputFailed
+from hnuiseg.files import atomic_write
+from hnuiseg.inference.inputs import body_field, network_inputs
+from hnuiseg.models import ModelSettings
+from hnuiseg.preprocessing import ct_padding
+from hnuiseg.study import searched
+from hnuiseg.training.truth import truth_on
+
+Box = tuple[slice, slice, slice]
+
+_FORMAT = 1
+_PLACES = ("tissue", "GTVp", "GTVn")
+_MOST_PLACES = 50_000  # of each kind: enough that none is drawn twice in a training's life
+_AIR_MARGIN = 0.1  # above air, in scaled units: tissue
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredSample:
+    """Images and truth of one case on the working grid, cut to the patient."""
+
+    name: str
+    patient: str
+    shape: tuple[int, int, int]  # z, y, x
+    spacing: tuple[float, float, float]  # mm
+    places: dict[str, Int[np.ndarray, " n"]]  # flat indices to draw patches around
+    folder: Path
+
+    def images(self, box: Box) -> Float[np.ndarray, "2 z y x"]:
+        """Scaled CT and PET within a box; PET 0 where there is none."""
+        return np.asarray(open_array(self.folder / "images.b2nd")[(slice(0, 2), *box)])
+
+    def marks(self, box: Box) -> UInt8[np.ndarray, "2 z y x"]:
+        """Truth (0, 1, 2, 255), and 1 where the PET channel holds an image."""
+        return np.asarray(open_array(self.folder / "marks.b2nd")[(slice(0, 2), *box)])
+
+    @property
+    def whole(self) -> Box:
+        """The box of everything."""
+        z, y, x = (slice(0, n) for n in self.shape)
+        return z, y, x
+
+
+def way_of(settings: ModelSettings) -> str:
+    """Names a way of preparing images: samples made under one name are alike."""
+    said = json.dumps([settings.ct_scheme, settings.pet_scheme, settings.working_spacing, _FORMAT])
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+
+def stored_sample(
+    case_folder: Path, name: str, patient: str, sha256: str, settings: ModelSettings, store: Path
+) -> StoredSample:
+    """The sample of a prepared case in `store`, made where it isn't there yet.
+
+    `sha256` is the case's own: a case that has changed is made anew. Raises InputRefused for a
+    damaged case and OutputFailed where the disk refuses.
+    """
+    folder = store / way_of(settings) / case_folder.name
+    found = _opened(folder, name, patient, sha256)
+    if found is not None:
+        return found
+    partial = folder.with_name(f".{folder.name}.{token_hex(4)}.partial")
+    try:
+        partial.mkdir(parents=True)
+        _make(read_cached(case_folder), settings, sha256, partial)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    except OSError as error:
+        raise OutputFailed(
+            f"the sample of {name} can't be written ({error.strerror})",
+            "a data set in a place that can be written to, on a disk with room",
+            "free some space, then go on with --resume",
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    made = _opened(folder, name, patient, sha256)
+    assert made is not None
+    return made
+
+
+def _opened(folder: Path, name: str, patient: str, sha256: str) -> StoredSample | None:
+    """What is there, if it is whole and of this case."""
+    try:
+        said = json.loads((folder / "sample.json").read_text())
+        if said["case"] != sha256:
+            return None
+        with np.load(folder / "places.npz") as kept:
+            places = {kind: kept[kind] for kind in _PLACES}
+        z, y, x = said["shape"]
+        dz, dy, dx = said["spacing"]
+        return StoredSample(name, patient, (z, y, x), (dz, dy, dx), places, folder)
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _make(found: AnnotatedCase, settings: ModelSettings, sha256: str, folder: Path) -> None:
+    seen = searched(found.case)
+    inputs = network_inputs(seen, settings)
+    box = body_field(seen, settings.working_spacing)
+    truth = truth_on(found.truth, inputs.working)
+    inputs = inputs.cut(box)
+    if truth[box].size == 0:
+        raise InputRefused(
+            "a case without a patient in it", "a CT with a body", "leave this case out"
+        )
+    images = inputs.images[:2].numpy()
+    covered = np.zeros(inputs.working.shape, dtype=np.uint8)
+    if inputs.coverage is not None:
+        covered[:] = inputs.coverage.numpy()
+    labels = np.ascontiguousarray(truth[box])
+    write_array(images, folder / "images.b2nd")
+    write_array(np.stack([labels, covered]), folder / "marks.b2nd")
+    air = ct_padding(settings.ct_scheme)
+    np.savez(
+        folder / "places.npz", allow_pickle=False, **_places(images[0] > air + _AIR_MARGIN, labels)
+    )
+    atomic_write(
+        folder / "sample.json",
+        json.dumps(
+            {
+                "case": sha256,
+                "shape": inputs.working.shape,
+                "spacing": inputs.working.spacing,
+                "lost voxels": int(_drawn(truth) - _drawn(labels)),
+            }
+        ).encode(),
+    )
+
+
+def _places(
+    tissue: Bool[np.ndarray, "z y x"], labels: UInt8[np.ndarray, "z y x"]
+) -> dict[str, Int[np.ndarray, " n"]]:
+    masks = dict(zip(_PLACES, (tissue, labels == 1, labels == 2), strict=True))
+    if not tissue.any():
+        masks["tissue"] = np.ones_like(tissue)
+    return {kind: _some(np.flatnonzero(mask)) for kind, mask in masks.items()}
+
+
+def _some(index: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
+    """At most so many of them, at even steps: the same ones each time."""
+    if len(index) <= _MOST_PLACES:
+        return index
+    return index[np.linspace(0, len(index) - 1, _MOST_PLACES).round().astype(np.intp)]
+
+
+def _drawn(labels: Shaped[np.ndarray, "*space"]) -> int:
+    return int(((labels == 1) | (labels == 2)).sum())

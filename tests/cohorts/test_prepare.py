@@ -1,0 +1,176 @@
+"""Every case is prepared or said; what is finished is kept; nothing of others is overwritten."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hnuiseg.cohorts.splits import read_splits
+
+from hnuiseg.cohorts import AnnotatedCase, Cohort, LeftOut, ListedCase, phantom, phantom_case
+from hnuiseg.cohorts.cached_case import read_cached
+from hnuiseg.cohorts.manifest import read_manifest, summary
+from hnuiseg.cohorts.prepare import prepare
+from hnuiseg.errors import InputRefused, OutputFailed
+
+
+def _annotated(index: int) -> AnnotatedCase:
+    made = phantom(11, index, spacing=(8.0, 6.0, 6.0))
+    return AnnotatedCase(phantom_case(made), made.truth, ("a note",))
+
+
+class Patients:
+    """A cohort whose cases count how often they are read."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.read: list[int] = []
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        self.cases = tuple(self._listed(index) for index in range(count))
+
+    def _listed(self, index: int) -> ListedCase:
+        file = self.folder / f"{index}.bin"
+        if not file.exists():
+            file.write_bytes(b"source")
+
+        def read() -> AnnotatedCase:
+            self.read.append(index)
+            return _annotated(index)
+
+        return ListedCase(f"case-{index}", f"P{index // 2}", "centre", (file,), read)
+
+    def cohort(self, *more: ListedCase) -> Cohort:
+        return Cohort(
+            "test",
+            "none",
+            False,
+            ("GTVp", "GTVn"),
+            (*self.cases, *more),
+            (LeftOut("extra", "no label"),),
+        )
+
+
+def _raising(name: str, error: Exception) -> ListedCase:
+    def read() -> AnnotatedCase:
+        raise error
+
+    return ListedCase(name, name, "", (), read)
+
+
+def test_the_manifest_says_what_is_there(tmp_path: Path) -> None:
+    made = Patients(tmp_path / "source", 3)
+    manifest = prepare(made.cohort(), tmp_path / "out", seed=4)
+    assert read_manifest(tmp_path / "out") == manifest
+    assert [case.name for case in manifest.cases] == ["case-0", "case-1", "case-2"]
+    assert manifest.patients == ("test:P0", "test:P1")
+    assert manifest.left_out == (LeftOut("extra", "no label"),)
+    for index, case in enumerate(manifest.cases):
+        truth = phantom(11, index, spacing=(8.0, 6.0, 6.0)).truth
+        assert case.shape == truth.grid.shape
+        assert case.spacing_mm == truth.grid.spacing
+        for k, value in enumerate((1, 2)):
+            ml = (truth.array == value).sum() * truth.grid.voxel_ml
+            assert case.volumes_ml[k] == pytest.approx(ml, abs=1e-3)
+            assert (case.lesions[k] > 0) == (ml > 0)
+        assert "a note" in case.warnings
+        back = read_cached(tmp_path / "out" / "cases" / case.name)
+        np.testing.assert_array_equal(back.truth.array, truth.array)
+    splits = read_splits(tmp_path / "out" / "splits.json")
+    assert sorted(p for fold in splits.folds for p in fold) == list(manifest.patients)
+    page = (tmp_path / "out" / "sheet.html").read_text()
+    for case in manifest.cases:
+        assert f"cases/{case.name}/picture.png" in page
+        assert (tmp_path / "out" / "cases" / case.name / "picture.png").stat().st_size > 1000
+    assert "3 cases of 2 patients" in summary(manifest)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputRefused("no slices", "a CT", "look"),
+        OSError(5, "Input/output error"),
+        ZeroDivisionError("odd"),
+    ],
+)
+def test_a_broken_case_is_said_and_not_fatal(tmp_path: Path, error: Exception) -> None:
+    made = Patients(tmp_path / "source", 1)
+    manifest = prepare(made.cohort(_raising("broken", error)), tmp_path / "out")
+    assert [case.name for case in manifest.cases] == ["case-0"]
+    (why,) = [one.why for one in manifest.left_out if one.name == "broken"]
+    assert any(word in why for word in ("no slices", "Input/output", "ZeroDivisionError"))
+
+
+def test_no_usable_case_is_an_error(tmp_path: Path) -> None:
+    broken = Cohort("test", "none", False, ("", ""), (_raising("a", ValueError("odd")),))
+    with pytest.raises(InputRefused, match="no case can be used"):
+        prepare(broken, tmp_path / "out")
+
+
+def test_a_killed_preparation_goes_on(tmp_path: Path) -> None:
+    made = Patients(tmp_path / "source", 2)
+    stopped = made.cohort(_raising("case-9", KeyboardInterrupt()))  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        prepare(stopped, tmp_path / "out")
+    assert made.read == [0, 1]
+    (tmp_path / "out" / "cases" / ".case-2.abc.partial").mkdir()
+    again = prepare(made.cohort(), tmp_path / "out", resume=True)
+    assert made.read == [0, 1]  # none was read twice
+    assert not list((tmp_path / "out" / "cases").glob(".*"))
+    whole = prepare(made.cohort(), tmp_path / "other")
+    assert again.sha256 == whole.sha256
+    assert again == whole
+
+
+def test_a_case_whose_files_changed_is_read_anew(tmp_path: Path) -> None:
+    made = Patients(tmp_path / "source", 2)
+    prepare(made.cohort(), tmp_path / "out")
+    (tmp_path / "source" / "1.bin").write_bytes(b"another")
+    prepare(made.cohort(), tmp_path / "out", resume=True)
+    assert made.read == [0, 1, 1]
+
+
+def test_a_damaged_record_of_a_case_is_made_anew(tmp_path: Path) -> None:
+    made = Patients(tmp_path / "source", 1)
+    before = prepare(made.cohort(), tmp_path / "out")
+    (tmp_path / "out" / "cases" / "case-0" / "entry.json").write_text("{")
+    assert prepare(made.cohort(), tmp_path / "out", resume=True) == before
+
+
+def _other_things(out: Path) -> None:
+    (out / "thesis.txt").write_text("mine")
+
+
+def _a_data_set(out: Path) -> None:
+    prepare(Patients(out.parent / "s", 1).cohort(), out)
+
+
+@pytest.mark.parametrize("held", [_other_things, _a_data_set])
+def test_law_8_what_is_there_is_never_overwritten(
+    tmp_path: Path, held: Callable[[Path], None]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    held(out)
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
+    with pytest.raises(OutputFailed, match="out holds"):
+        prepare(Patients(tmp_path / "source", 1).cohort(), out)
+    assert before == {p: p.stat().st_mtime_ns for p in out.rglob("*")}
+
+
+def test_another_seed_is_another_preparation(tmp_path: Path) -> None:
+    made = Patients(tmp_path / "source", 1)
+    prepare(made.cohort(), tmp_path / "out", seed=1)
+    with pytest.raises(OutputFailed, match="another kind, seed"):
+        prepare(made.cohort(), tmp_path / "out", seed=2, resume=True)
+
+
+def test_law_11_a_split_that_trainings_rest_on_stays(tmp_path: Path) -> None:
+    made = Patients(tmp_path / "source", 4)
+    prepare(made.cohort(), tmp_path / "out", seed=1)
+    file = tmp_path / "out" / "splits.json"
+    edited = json.loads(file.read_text())
+    edited["folds"][0], edited["folds"][1] = edited["folds"][1], edited["folds"][0]
+    file.write_text(json.dumps(edited))
+    prepare(made.cohort(), tmp_path / "out", seed=1, resume=True)
+    assert json.loads(file.read_text())["folds"] == edited["folds"]
