@@ -1,7 +1,29 @@
-"""Training: recipes, sampling, augmentation, losses, the loop. So far the first model's."""
+"""Training: recipes, stages, patches, augmentation, losses, the loop."""
 
+from hnuiseg.training.data import Parts, parts_of
 from hnuiseg.training.phantom_figures import PhantomFigures, phantom_figures
 from hnuiseg.training.phantom_recipe import PhantomRecipe
 from hnuiseg.training.phantom_run import make_phantom_model
+from hnuiseg.training.recipe import RECIPES, SCALES, Recipe, Scale, recipe_named, scale_named
+from hnuiseg.training.run import Stage, check_crew, model_before, run_stage
+from hnuiseg.training.workers import workers
 
-__all__ = ["PhantomFigures", "PhantomRecipe", "make_phantom_model", "phantom_figures"]
+__all__ = [
+    "RECIPES",
+    "SCALES",
+    "Parts",
+    "PhantomFigures",
+    "PhantomRecipe",
+    "Recipe",
+    "Scale",
+    "Stage",
+    "check_crew",
+    "make_phantom_model",
+    "model_before",
+    "parts_of",
+    "phantom_figures",
+    "recipe_named",
+    "run_stage",
+    "scale_named",
+    "workers",
+]
