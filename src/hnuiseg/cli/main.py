@@ -23,6 +23,7 @@ from hnuiseg.cli.evaluate import evaluate
 from hnuiseg.cli.inspect import inspect
 from hnuiseg.cli.models import models
 from hnuiseg.cli.phantom import phantom
+from hnuiseg.cli.runs import runs
 from hnuiseg.cli.segment import segment
 from hnuiseg.cli.train import train
 from hnuiseg.errors import HnuisegError
@@ -48,7 +49,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for _command in (segment, inspect, phantom, models, evaluate, train, benchmark):
+for _command in (segment, inspect, phantom, models, evaluate, train, runs, benchmark):
     cli.add_command(_command)
 
 

@@ -6,6 +6,7 @@ from hnuiseg.training.phantom_recipe import PhantomRecipe
 from hnuiseg.training.phantom_run import make_phantom_model
 from hnuiseg.training.recipe import RECIPES, SCALES, Recipe, Scale, recipe_named, scale_named
 from hnuiseg.training.run import Stage, check_crew, model_before, run_stage
+from hnuiseg.training.runs import StageLog, read_run, write_page, write_tensorboard
 from hnuiseg.training.workers import workers
 
 __all__ = [
@@ -17,13 +18,17 @@ __all__ = [
     "Recipe",
     "Scale",
     "Stage",
+    "StageLog",
     "check_crew",
     "make_phantom_model",
     "model_before",
     "parts_of",
     "phantom_figures",
+    "read_run",
     "recipe_named",
     "run_stage",
     "scale_named",
     "workers",
+    "write_page",
+    "write_tensorboard",
 ]
