@@ -28,11 +28,11 @@ def child(arguments: list[str], record: Path) -> None:
 
     original = engine.TorchEngine._answer
 
-    def answer(self: engine.TorchEngine, windows: object) -> object:
+    def answer(self: engine.TorchEngine, network: object, windows: object) -> object:
         nonlocal spent
         begin = time.perf_counter()
         try:
-            return original(self, windows)  # type: ignore[arg-type]
+            return original(self, network, windows)  # type: ignore[arg-type]
         finally:
             spent += time.perf_counter() - begin
 

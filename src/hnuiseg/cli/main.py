@@ -23,6 +23,7 @@ from hnuiseg.cli.evaluate import evaluate
 from hnuiseg.cli.inspect import inspect
 from hnuiseg.cli.models import models
 from hnuiseg.cli.phantom import phantom
+from hnuiseg.cli.publish import calibrate, ensemble, publish
 from hnuiseg.cli.runs import runs
 from hnuiseg.cli.segment import segment
 from hnuiseg.cli.train import train
@@ -49,7 +50,20 @@ def cli(debug: bool) -> None:
     """
 
 
-for _command in (segment, inspect, phantom, models, evaluate, train, runs, benchmark):
+_COMMANDS = (
+    segment,
+    inspect,
+    phantom,
+    models,
+    evaluate,
+    train,
+    runs,
+    calibrate,
+    publish,
+    ensemble,
+    benchmark,
+)
+for _command in _COMMANDS:
     cli.add_command(_command)
 
 

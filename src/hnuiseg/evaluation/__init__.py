@@ -1,5 +1,13 @@
 """How well a prediction matches a truth: overlap, surfaces, lesions."""
 
+from hnuiseg.evaluation.calibration import (
+    Reliability,
+    Voxels,
+    error_band,
+    fit_temperature,
+    reliability,
+    tempered,
+)
 from hnuiseg.evaluation.lesions import LesionDetection, detect, pairwise_iou, pooled
 from hnuiseg.evaluation.overlap import Overlap, dice, dsc_agg
 from hnuiseg.evaluation.surface import SurfaceDistances
@@ -20,13 +28,19 @@ __all__ = [
     "LesionDetection",
     "Mean",
     "Overlap",
+    "Reliability",
     "SurfaceDistances",
+    "Voxels",
     "detect",
     "dice",
     "dsc_agg",
+    "error_band",
     "evaluate",
     "evaluate_many",
+    "fit_temperature",
     "pairwise_iou",
     "pooled",
+    "reliability",
     "surface_voxels",
+    "tempered",
 ]

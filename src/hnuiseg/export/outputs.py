@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
+from scipy.special import xlogy
 
 from hnuiseg.dicom import (
     ENTROPY,
@@ -27,6 +28,7 @@ from hnuiseg.dicom import (
     rtstruct_bytes,
 )
 from hnuiseg.errors import HnuisegError, InputRefused, OutputFailed, WrongCall
+from hnuiseg.evaluation import tempered
 from hnuiseg.export.colours import COLOURS
 from hnuiseg.export.measure import measure, totals
 from hnuiseg.export.notices import answer_notices
@@ -101,6 +103,7 @@ def nifti_files(material: Material) -> Iterator[Planned | Withheld]:
             f"{name.lower()}_probability", prediction.probabilities[value], "1", prediction
         )
     yield _nifti("entropy", prediction.entropy, "nat", prediction)
+    yield from _calibrated(prediction)
     if prediction.mutual_information is None:
         reason = "one deterministic pass was made: no members to disagree"
         yield Withheld("mutual_information.nii.gz", reason)
@@ -111,6 +114,22 @@ def nifti_files(material: Material) -> Iterator[Planned | Withheld]:
     if prediction.variance is not None:
         for value, name in enumerate(CLASSES[1:], start=1):
             yield _nifti(f"variance_{name.lower()}", prediction.variance[value], "1", prediction)
+
+
+def _calibrated(prediction: Prediction) -> Iterator[Planned | Withheld]:
+    """Calibrated maps of their own name (law 4); the labels are those of the others."""
+    names = [f"{name.lower()}_probability_calibrated" for name in CLASSES[1:]]
+    if prediction.temperature is None:
+        return
+    honest = np.empty_like(prediction.probabilities)
+    doubt = np.empty_like(prediction.entropy)
+    for z in range(honest.shape[1]):  # a slice at a time: in between are float64s
+        p = tempered(np.moveaxis(prediction.probabilities[:, z], 0, -1), prediction.temperature)
+        honest[:, z] = np.moveaxis(p, -1, 0)
+        doubt[z] = -xlogy(p, p).sum(axis=-1)
+    for value, name in enumerate(names, start=1):
+        yield _nifti(name, honest[value], "1", prediction)
+    yield _nifti("entropy_calibrated", doubt, "nat", prediction)
 
 
 def rtstruct_file(material: Material) -> Iterator[Planned | Withheld]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +24,19 @@ from hnuiseg.networks import (
     lower_precision,
     normalises_by_window,
 )
+
+
+def networks_for(model: ModelFile, device: torch.device | str = "cpu") -> tuple[nn.Module, ...]:
+    """Every network of an ensemble; of most models the one. ModelMismatch as `network_for`."""
+    count = model.settings.networks
+    if count == 1:
+        return (network_for(model, device),)
+    found = []
+    for k in range(count):
+        prefix = f"{k}."
+        one = {n.removeprefix(prefix): w for n, w in model.weights.items() if n.startswith(prefix)}
+        found.append(network_for(replace(model, weights=one), device))
+    return tuple(found)
 
 
 def network_for(model: ModelFile, device: torch.device | str = "cpu") -> nn.Module:
@@ -77,27 +92,37 @@ class TorchEngine:
     """PyTorch, on CPUs and GPUs."""
 
     def __init__(self, model: ModelFile, hardware: Hardware) -> None:
-        self.network = network_for(model, hardware.device)
+        self.networks = networks_for(model, hardware.device)
         self.model = model
         self.precision = hardware.precision
-        self.cell = cell_of(self.network)
-        self.by_window = normalises_by_window(self.network)
+        self.cell = cell_of(self.networks[0])
+        self.by_window = normalises_by_window(self.networks[0])
 
     @contextmanager
     def plain(self) -> Iterator[WindowAnswer]:
-        """The network without dropout."""
-        yield self._answer
+        """The network without dropout; of an ensemble the mean of all."""
+
+        def answer(windows: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b k z y x"]:
+            total = self._answer(self.networks[0], windows)
+            for network in self.networks[1:]:
+                total = total + self._answer(network, windows)
+            return total if len(self.networks) == 1 else total / len(self.networks)
+
+        yield answer
 
     @contextmanager
     def member(self, seed: int, index: int) -> Iterator[WindowAnswer]:
-        """The network with a member's dropout masks."""
-        with fixed_masks(self.network, self.model.settings.dropout_rate, seed, index):
-            yield self._answer
+        """The network with a member's dropout masks; an ensemble's networks take turns."""
+        network = self.networks[index % len(self.networks)]
+        with fixed_masks(network, self.model.settings.dropout_rate, seed, index):
+            yield partial(self._answer, network)
 
-    def _answer(self, windows: Float[Tensor, "b c z y x"]) -> Float[Tensor, "b k z y x"]:
+    def _answer(
+        self, network: nn.Module, windows: Float[Tensor, "b c z y x"]
+    ) -> Float[Tensor, "b k z y x"]:
         seen = windows.contiguous(memory_format=torch.channels_last_3d)
         with torch.inference_mode(), lower_precision(windows.device, self.precision):
-            return checked(torch.softmax(self.network(seen).float(), dim=1), self.model)
+            return checked(torch.softmax(network(seen).float(), dim=1), self.model)
 
 
 def checked(answer: Float[Tensor, "b k z y x"], model: ModelFile) -> Float[Tensor, "b k z y x"]:

@@ -78,7 +78,8 @@ def predict(
         sums = passes.stochastic() if options.uncertainty else passes.deterministic()
         settings = _settings(field.whole, passes, hardware)
         del passes
-        return _on_the_ct(sums, field, case.ct.grid, options, settings)
+        temperature = model.settings.temperature(case.pet is not None)
+        return _on_the_ct(sums, field, case.ct.grid, options, temperature, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def _on_the_ct(
     field: _Field,
     stored: Grid,
     options: PredictOptions,
+    temperature: float | None,
     settings: dict[str, str],
 ) -> Prediction:
     """What the sums say, on the CT's grid, axes in stored order."""
@@ -151,6 +153,7 @@ def _on_the_ct(
         grid=stored,
         members=options.members if options.uncertainty else 1,
         seed=options.seed,
+        temperature=temperature,
         settings=settings,
     )
 
@@ -196,6 +199,8 @@ def _settings(working: Grid, passes: Passes, hardware: Hardware) -> dict[str, st
         "torch": torch.__version__,
         "torch threads": str(hardware.threads),
     }
+    if model.settings.networks > 1:
+        settings["networks"] = str(model.settings.networks)
     settings["exact"] = str(options.exact).lower()
     if options.uncertainty:
         settings["dropout rate"] = str(model.settings.dropout_rate)

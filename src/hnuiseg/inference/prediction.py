@@ -29,3 +29,4 @@ class Prediction:
     members: int
     seed: int
     settings: dict[str, str]  # provenance: model name, hash, device, precision, spacing, window
+    temperature: float | None = None  # that calibrates `probabilities`; None: nobody measured it

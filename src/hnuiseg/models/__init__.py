@@ -1,6 +1,7 @@
 """Model files: read, verify, write; the shipped weights and their cards."""
 
 from hnuiseg.models.catalogue import DEFAULT, load_model, shipped_models
+from hnuiseg.models.ensemble import ensemble_bytes
 from hnuiseg.models.file import Card, ModelFile, model_bytes, read_model
 from hnuiseg.models.scales import COMPACT, FULL
 from hnuiseg.models.settings import ModelSettings
@@ -12,6 +13,7 @@ __all__ = [
     "Card",
     "ModelFile",
     "ModelSettings",
+    "ensemble_bytes",
     "load_model",
     "model_bytes",
     "read_model",

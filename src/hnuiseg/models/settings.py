@@ -10,6 +10,8 @@ _MOST_VOXELS = 2**24  # of a window; the paper's has half
 _MOST_CHANNELS = 2048  # of a layer
 _MOST_LAYERS = 64  # of anything else that is counted
 _MOST_SETTINGS = 64
+_MOST_NETWORKS = 32
+_TEMPERATURE = (0.05, 20.0)
 _DEEPEST = 3  # lists within lists
 
 
@@ -24,6 +26,12 @@ class ModelSettings:
     working_spacing: tuple[float, float, float] | None  # z, y, x; mm; None keeps the CT's
     window: tuple[int, int, int]  # z, y, x; voxels
     dropout_rate: float
+    temperatures: tuple[float, float] | None = None  # with PET, CT alone; None: not calibrated
+    networks: int = 1  # weight sets in the file: an ensemble's members, asked in turn
+
+    def temperature(self, with_pet: bool) -> float | None:
+        """What calibrates mean probabilities of such a case; None where nobody measured it."""
+        return None if self.temperatures is None else self.temperatures[0 if with_pet else 1]
 
 
 def check_settings(settings: ModelSettings) -> None:
@@ -43,6 +51,11 @@ def check_settings(settings: ModelSettings) -> None:
         raise ValueError(f"window {window} of more than {_MOST_VOXELS} voxels")
     if not _is_number(settings.dropout_rate) or not 0 <= settings.dropout_rate < 1:
         raise ValueError(f"dropout rate {settings.dropout_rate}")
+    warmth = settings.temperatures
+    if warmth is not None and not (len(warmth) == 2 and all(map(_is_temperature, warmth))):
+        raise ValueError(f"temperatures {warmth}")
+    if type(settings.networks) is not int or not 1 <= settings.networks <= _MOST_NETWORKS:
+        raise ValueError(f"{settings.networks} networks")
     given = settings.network_settings
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         raise TypeError("settings of the network are named")
@@ -53,6 +66,10 @@ def check_settings(settings: ModelSettings) -> None:
 def _is_number(value: object) -> bool:
     """JSON's true is no number, though Python's is 1."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_temperature(value: float) -> bool:
+    return _is_number(value) and _TEMPERATURE[0] <= value <= _TEMPERATURE[1]
 
 
 def _is_spacing(value: float) -> bool:

@@ -1,9 +1,11 @@
 """Training: recipes, stages, patches, augmentation, losses, the loop."""
 
+from hnuiseg.training.calibrate_run import calibrate_run
 from hnuiseg.training.data import Parts, parts_of
 from hnuiseg.training.phantom_figures import PhantomFigures, phantom_figures
 from hnuiseg.training.phantom_recipe import PhantomRecipe
 from hnuiseg.training.phantom_run import make_phantom_model
+from hnuiseg.training.publish import published
 from hnuiseg.training.recipe import RECIPES, SCALES, Recipe, Scale, recipe_named, scale_named
 from hnuiseg.training.run import Stage, check_crew, model_before, run_stage
 from hnuiseg.training.runs import StageLog, read_run, write_page, write_tensorboard
@@ -19,11 +21,13 @@ __all__ = [
     "Scale",
     "Stage",
     "StageLog",
+    "calibrate_run",
     "check_crew",
     "make_phantom_model",
     "model_before",
     "parts_of",
     "phantom_figures",
+    "published",
     "read_run",
     "recipe_named",
     "run_stage",

@@ -17,6 +17,7 @@ from hnuiseg.cohorts import (
 )
 from hnuiseg.errors import InputRefused
 from hnuiseg.models import ModelSettings
+from hnuiseg.training.licence import all_licences, licence_text
 from hnuiseg.training.sample_store import StoredSample, stored_sample
 
 STORE = "samples"  # beside a data set's cases
@@ -52,8 +53,7 @@ class Parts:
     training: tuple[CaseRef, ...]
     validation: tuple[CaseRef, ...]
     calibration: tuple[CaseRef, ...]
-    licences: tuple[str, ...]
-    commercial: bool  # whether all licences allow it
+    licence: str  # of all data sets, and whether weights may be used commercially
     sha256: str  # of all cases and of who is where
 
 
@@ -106,8 +106,9 @@ def parts_of(folders: Sequence[Path], fold: int | str) -> Parts:
         training,
         validating,
         calibrating,
-        tuple(sorted({manifest.licence for manifest in manifests})),
-        all(manifest.commercial for manifest in manifests),
+        all_licences(
+            licence_text(manifest.licence, commercial=manifest.commercial) for manifest in manifests
+        ),
         _hash(manifests, sides),
     )
 

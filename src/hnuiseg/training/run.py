@@ -22,6 +22,7 @@ from hnuiseg.models import Card, ModelFile, model_bytes, read_model
 from hnuiseg.networks import Precision, ResidualEncoderUNet, build, patch_masks
 from hnuiseg.training.data import Parts, samples_of
 from hnuiseg.training.first_masks import FirstMasks
+from hnuiseg.training.licence import all_licences
 from hnuiseg.training.loop import CHECKPOINT, Schedule, train
 from hnuiseg.training.losses import loss_of_each
 from hnuiseg.training.patches import Patches
@@ -61,8 +62,7 @@ class Stage:
             "seed": self.seed,
             "precision": self.precision,
             "begins with": None if self.begin is None else self.begin.sha256,
-            "licences": list(self.parts.licences),
-            "commercial": self.parts.commercial,
+            "licence": self.parts.licence,
             "software": f"hnuiseg {metadata.version('hnuiseg')}",
         }
 
@@ -282,13 +282,17 @@ def _card(stage: Stage, rows: Any) -> Card:
                 if value is not None:
                     figures[f"validation mean {kind} {name}"] = value
     cases = len(stage.parts.training)
+    data = f"stage {stage.number}: {cases} cases, data {stage.parts.sha256[:12]}, fold {stage.fold}"
+    before = stage.begin
     return Card(
         name=f"{stage.recipe.name}-{stage.scale.name}-stage{stage.number}",
         recipe=stage.recipe.name,
         scale=stage.scale.name,
         summary=f"Stage {stage.number} of recipe {stage.recipe.name} at scale {stage.scale.name}.",
-        training_data=f"{cases} cases, data {stage.parts.sha256[:12]}, fold {stage.fold}",
-        licence_of_training_data="; ".join(stage.parts.licences),
+        training_data=data if before is None else f"{before.card.training_data}; {data}",
+        licence_of_training_data=all_licences(
+            ["" if before is None else before.card.licence_of_training_data, stage.parts.licence]
+        ),
         command=f"hnuiseg train {stage.recipe.name} --scale {stage.scale.name} "
         f"--stage {stage.number} --fold {stage.fold} --seed {stage.seed}",
         seed=stage.seed,

@@ -1,10 +1,11 @@
-"""What a network says of a whole stored case: for validation, and for the masks of stage 3."""
+"""What a network says of a whole stored case: for validation, calibration and stage 3's masks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from hnuiseg.inference import Hardware, PredictOptions
 from hnuiseg.inference.engine import TorchEngine
@@ -14,13 +15,17 @@ from hnuiseg.models import ModelFile
 from hnuiseg.training.sample_store import StoredSample
 from hnuiseg.volume import Grid
 
+_ONE_PASS = PredictOptions(uncertainty=False)
+
 
 class WholeAnswers:
-    """A model, ready for one stored case after the other: one pass each, without dropout."""
+    """A model, ready for one stored case after the other; by default one pass without dropout."""
 
-    def __init__(self, model: ModelFile, device: torch.device) -> None:
+    def __init__(
+        self, model: ModelFile, device: torch.device, options: PredictOptions = _ONE_PASS
+    ) -> None:
         self.model = model
-        self.options = PredictOptions(uncertainty=False, device=device.type)
+        self.options = replace(options, device=device.type)
         self.hardware = Hardware.chosen(self.options)
         self.engine = TorchEngine(model, self.hardware)
 
@@ -28,9 +33,23 @@ class WholeAnswers:
         self, sample: StoredSample, clicks: Sequence[Click] = ()
     ) -> UInt8[np.ndarray, "z y x"]:
         """Labels on the working grid; with clicks, by the network's own answer to them."""
+        return self.probabilities(sample, clicks).argmax(0).astype(np.uint8)
+
+    def probabilities(
+        self, sample: StoredSample, clicks: Sequence[Click] = (), *, with_pet: bool = True
+    ) -> Float[np.ndarray, "3 z y x"]:
+        """Mean probability of each class on the working grid; `with_pet` False hides the PET."""
         images = np.concatenate([sample.images(sample.whole), prompts(sample.shape, clicks)])
-        grid = Grid.axial(sample.shape, sample.spacing)
-        on_device = torch.from_numpy(images).to(self.hardware.device)
-        passes = Passes(self.model, self.engine, self.options, on_device, None, grid)
-        found = passes.deterministic().mean().argmax(0)
-        return found.to(torch.uint8).cpu().numpy()
+        coverage = sample.marks(sample.whole)[1].astype(bool)
+        if not with_pet:
+            images[1], coverage[:] = 0.0, False
+        passes = Passes(
+            self.model,
+            self.engine,
+            self.options,
+            torch.from_numpy(images).to(self.hardware.device),
+            torch.from_numpy(coverage).to(self.hardware.device) if coverage.any() else None,
+            Grid.axial(sample.shape, sample.spacing),
+        )
+        sums = passes.stochastic() if self.options.uncertainty else passes.deterministic()
+        return sums.mean().cpu().numpy()

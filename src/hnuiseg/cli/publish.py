@@ -1,0 +1,114 @@
+"""`hnuiseg calibrate`, `publish`, `ensemble`: from a run to a model file to pass on."""
+
+from pathlib import Path
+
+import click
+
+from hnuiseg.cli.progress import progress
+from hnuiseg.errors import OutputFailed
+
+_RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+_STAGE = click.option(
+    "--stage", type=click.IntRange(1, 3), help="Whose model; default: the last finished one."
+)
+_OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="FILE",
+    help="The model file, FILE.safetensors; none may be there yet.",
+)
+
+
+@click.command()
+@_RUN
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    multiple=True,
+    metavar="DIR",
+    help="The prepared data sets that the stage was trained on.",
+)
+@_STAGE
+@click.option(
+    "--samples", type=click.IntRange(1, 1000), default=10, show_default=True, help="Members."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where."
+)
+def calibrate(
+    run: Path, data: tuple[Path, ...], stage: int | None, samples: int, seed: int, device: str
+) -> None:
+    """Fit one temperature to the model of RUN, on patients kept for that.
+
+    Separately with PET and from the CT alone; measured before and after, and after clicks. The
+    result lies beside the model, and `hnuiseg publish` takes it."""
+    with progress() as shown:
+        shown(None, "Starting")
+        from hnuiseg.training import calibrate_run
+
+        file, lines = calibrate_run(
+            run,
+            data,
+            stage,
+            members=samples,
+            seed=seed,
+            device=device,
+            told=lambda done, of: shown(done / of, "Calibrating"),
+        )
+    for line in lines:
+        click.echo(line)
+    click.echo(str(file))
+
+
+@click.command()
+@_RUN
+@_OUT
+@_STAGE
+@click.option("--name", help="Of the model; default: recipe, scale and stage.")
+def publish(run: Path, out: Path, stage: int | None, name: str | None) -> None:
+    """Make the model file of RUN with its card: figures, licence of the data, temperatures.
+
+    `hnuiseg segment --model FILE` takes it."""
+    from hnuiseg.files import atomic_write
+    from hnuiseg.training import published
+
+    content = published(run, stage, name)
+    _free(out)
+    atomic_write(out, content)
+    click.echo(str(out))
+
+
+@click.command()
+@click.argument(
+    "models", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True
+)
+@_OUT
+@click.option("--name", default="ensemble", show_default=True, help="Of the model.")
+def ensemble(models: tuple[Path, ...], out: Path, name: str) -> None:
+    """Put several MODELS, such as the folds of one recipe, into one file.
+
+    Each member of a prediction asks the next of them, so that where they differ adds to the
+    uncertainty."""
+    from hnuiseg.files import atomic_write
+    from hnuiseg.models import ensemble_bytes, read_model
+
+    command = f"hnuiseg ensemble {' '.join(path.name for path in models)}"
+    content = ensemble_bytes([read_model(path) for path in models], name, command)
+    _free(out)
+    atomic_write(out, content)
+    click.echo(str(out))
+
+
+def _free(out: Path) -> None:
+    """OutputFailed where a file is there, or the name isn't a model file's."""
+    if out.suffix != ".safetensors":
+        raise OutputFailed(
+            f"{out.name} isn't named as a model file", "a name with .safetensors", "add the ending"
+        )
+    if out.exists():
+        raise OutputFailed(
+            f"{out.name} is there already", "a name that is free", "name another --out"
+        )

@@ -1,0 +1,76 @@
+"""From a run to a model file that may be passed on: card, licence of the data, temperatures."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hnuiseg.errors import InputRefused
+from hnuiseg.models import ModelFile, model_bytes, read_model
+from hnuiseg.training.calibrate import CALIBRATION, SCANS, temperatures
+from hnuiseg.training.licence import commercial_too
+from hnuiseg.training.recipe import STAGES
+from hnuiseg.training.run import MODEL, stage_folder
+
+
+def finished_stage(run: Path, number: int | None) -> tuple[int, ModelFile]:
+    """A stage's model; by default the last one's. InputRefused where it isn't finished."""
+    there = [k for k in STAGES if (stage_folder(run, k) / MODEL).exists()]
+    if not there or (number is not None and number not in there):
+        raise InputRefused(
+            f"stage {number or 'any'} isn't finished in {run.name}",
+            "a finished stage of a run",
+            "train it first, or name another --stage",
+        )
+    chosen = there[-1] if number is None else number
+    return chosen, read_model(stage_folder(run, chosen) / MODEL)
+
+
+def published(run: Path, number: int | None, name: str | None) -> bytes:
+    """The content of the model file to pass on.
+
+    Where the stage was calibrated, its temperatures go with it; elsewhere the card says that it
+    wasn't. The strictest licence of everything that any stage learnt from has the say.
+    """
+    chosen, model = finished_stage(run, number)
+    said = _calibration(stage_folder(run, chosen) / CALIBRATION, model)
+    card, settings = model.card, model.settings
+    figures = dict(card.figures)
+    limits = [card.limits]
+    if said is None:
+        limits.append("Probabilities aren't calibrated.")
+    else:
+        settings = replace(settings, temperatures=temperatures(said))
+        for scan in SCANS:
+            figures |= _figures(scan, said[scan])
+    if not commercial_too(card.licence_of_training_data):
+        limits.append("Not for commercial use, as data it learnt from must not be.")
+    card = replace(card, name=name or card.name, figures=figures, limits=" ".join(limits))
+    return model_bytes(card, settings, model.weights)
+
+
+def _calibration(file: Path, model: ModelFile) -> dict[str, Any] | None:
+    if not file.exists():
+        return None
+    try:
+        said: dict[str, Any] = json.loads(file.read_text())
+        if said["model"] != model.sha256:
+            raise ValueError("it is of other weights")
+        temperatures(said)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputRefused(
+            f"{file.name} of {file.parent.name} can't be used ({error})",
+            "what `hnuiseg calibrate` wrote for this model",
+            "calibrate again",
+        ) from error
+    return said
+
+
+def _figures(scan: str, measured: dict[str, Any] | None) -> dict[str, float]:
+    if measured is None:
+        return {}
+    found = {f"temperature, {scan}": float(measured["temperature"])}
+    for name, rows in measured["automatic"].items():
+        if rows is not None:
+            found[f"ECE {name}, {scan}, calibrated"] = float(rows["calibrated"]["ECE"])
+    return found
