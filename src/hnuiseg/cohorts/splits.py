@@ -4,7 +4,7 @@ Fold 0 is the paper's 80/20 split (section 2.2); the five together its cross-val
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -66,15 +66,12 @@ def read_splits(path: Path) -> Splits:
     """The splits in a file; InputRefused where it is damaged or has a patient on two sides."""
     try:
         said = json.loads(path.read_text())
-        folds, calibration = (
-            tuple(tuple(str(p) for p in patients) for patients in said[name])
-            for name in ("folds", "calibration")
-        )
-        splits = Splits(int(said["seed"]), folds, calibration)
+        splits = Splits(int(said["seed"]), _named(said, "folds"), _named(said, "calibration"))
         _check(splits)
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else error  # its text names folders
         raise InputRefused(
-            f"{path.name} can't be used ({error})",
+            f"{path.name} can't be used ({why})",
             "folds of patients, each in one, and for each fold patients outside it to calibrate on",
             "mend the file, or remove it and call `hnuiseg prepare … --resume`",
         ) from error
@@ -92,6 +89,16 @@ def check_covers(splits: Splits, patients: Iterable[str]) -> None:
             "splits that name every patient of the data set",
             "add the patient to a fold, or remove the file and prepare again with --resume",
         )
+
+
+def _named(said: Mapping[str, object], name: str) -> tuple[tuple[str, ...], ...]:
+    """A list of lists of patients. LookupError, TypeError, ValueError where it is none."""
+    lists = said[name]
+    if not isinstance(lists, list) or not all(isinstance(one, list) for one in lists):
+        raise ValueError(f"{name} is no list of lists")
+    if not all(isinstance(patient, str) for one in lists for patient in one):
+        raise ValueError(f"{name} names a patient by something else than text")
+    return tuple(tuple(one) for one in lists)
 
 
 def _check(splits: Splits) -> None:
