@@ -135,6 +135,18 @@ def test_drawings_on_the_pet_alone_are_refused(tree: Tree, tmp_path: Path) -> No
         case.read()
 
 
+def test_law_1_where_the_files_lie_changes_nothing(tree: Tree, tmp_path: Path) -> None:
+    """All in one folder, under names that say nothing, drawn on CT and PET."""
+    (tmp_path / "P001_PRI").mkdir()
+    files = (path for path in (tree[0] / "P001" / "PRI").rglob("*") if path.is_file())
+    for number, path in enumerate(sorted(files, key=lambda path: path.name[::-1])):
+        shutil.copy(path, tmp_path / "P001_PRI" / f"{number:04d}")
+    (case,) = clinic(tmp_path).cases
+    found = case.read()
+    assert found.case.pet is not None
+    np.testing.assert_array_equal(found.truth.array, tree[1]["P001-PRI"].array)
+
+
 def test_contours_of_another_patient_are_refused(tree: Tree, tmp_path: Path) -> None:
     """Two phantoms have grids of one shape; their frames of reference differ."""
     shutil.copytree(tree[0] / "P002_PLAN", tmp_path / "P002_PLAN")

@@ -10,6 +10,7 @@ import pytest
 
 from hnuiseg.cohorts import AnnotatedCase, Cohort, ListedCase
 from hnuiseg.cohorts.hn1 import hn1
+from hnuiseg.cohorts.regions import region_names
 from hnuiseg.cohorts.trees_of_dicom import write_hn1_tree
 from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Volume
@@ -131,6 +132,18 @@ def test_a_patient_without_truth_is_refused(
     with pytest.raises(InputRefused, match=words) as refused:
         _case(hn1(folder), name).read()
     assert str(folder) not in str(refused.value)
+
+
+def test_the_table_of_names_counts_patients(
+    tree: tuple[Path, dict[str, Volume]], names: Path
+) -> None:
+    table = region_names(hn1(tree[0], names), names)
+    assert table.counts == {
+        **{"GTV-1": 3, "GTVn_[r2a]": 2, "GTV-2": 1, "GTVp": 1, "GTVn": 1},
+        **{"BODY": 3, "Parotid_L": 3, "PTV_GTVp": 3},
+    }
+    assert {one.name for one in table.left_out} == {"HN1012", "HN1026"}
+    assert table.names.region("GTVn_[r2a]") == "GTVn"
 
 
 def _patient(tree: tuple[Path, dict[str, Volume]], name: str, copy: Path) -> Path:
