@@ -4,6 +4,7 @@ Cropping, turning and mirroring are one look-up in the part of the volume that t
 nothing larger is read or turned, and values are interpolated once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,8 +87,13 @@ def cut(
     else:
         source = placement.source(sample.spacing)
         source[:, 3] -= [side.start for side in box]
-        images = _turned(images, placement.size, source, "bilinear")
-        marks = _turned(marks.float(), placement.size, source, "nearest").to(torch.uint8)
+        # on an axis of one voxel `grid_sample` can't tell where an index lies: a second of zeros
+        short = [n for size in reversed(images.shape[1:]) for n in (0, int(size == 1))]
+        images, marks = functional.pad(images, short), functional.pad(marks, short).float()
+        at = _places(placement.size, source, images.shape[1:])
+        images = functional.grid_sample(images[None], at, mode="bilinear", align_corners=True)[0]
+        marks = functional.grid_sample(marks[None], at, mode="nearest", align_corners=True)[0]
+        marks = marks.to(torch.uint8)
     images[0] += air
     images[1][marks[1] == 0] = 0.0
     return Patch(images, marks[1], marks[0], None if first is None else marks[2])
@@ -121,17 +127,17 @@ def _straight(part: Tensor, placement: Placement, box: Box) -> Tensor:
     return whole.flip(flips) if flips else whole
 
 
-def _turned(part: Tensor, size: Index, source: Float[np.ndarray, "3 4"], mode: str) -> Tensor:
-    """`torch.nn.functional.grid_sample` with voxel indices in (z, y, x)."""
-    # it can't tell where on an axis of one voxel an index lies: a second one of zeros
-    short = [n for size in reversed(part.shape[1:]) for n in (0, int(size == 1))]
-    part = functional.pad(part, short)
+def _places(
+    size: Index, source: Float[np.ndarray, "3 4"], within: Sequence[int]
+) -> Float[Tensor, "1 z y x 3"]:
+    """Where each voxel lies, as `torch.nn.functional.grid_sample` counts: x first, from -1 to 1."""
     steps = [torch.arange(n, dtype=torch.float64) for n in size]
-    places = []
-    for (of_z, of_y, of_x, first), length in zip(source.tolist(), part.shape[1:], strict=True):
-        index = (
-            (of_z * steps[0] + first)[:, None, None] + (of_y * steps[1])[:, None] + of_x * steps[2]
-        )
-        places.append(index * (2 / (length - 1)) - 1)  # from -1 to 1, as it counts
-    grid = torch.stack(places[::-1], dim=-1).float()
-    return functional.grid_sample(part[None], grid[None], mode=mode, align_corners=True)[0]
+    places = torch.empty((1, *size, 3))
+    for axis, ((of_z, of_y, of_x, first), length) in enumerate(
+        zip(source.tolist(), within, strict=True)
+    ):
+        scale = 2 / (length - 1)
+        along = (of_z * scale * steps[0] + first * scale - 1)[:, None, None]
+        along = along + (of_y * scale * steps[1])[:, None]
+        places[0, ..., 2 - axis] = along.float() + (of_x * scale * steps[2]).float()
+    return places
