@@ -23,6 +23,7 @@ from hnuiseg.cli.evaluate import evaluate
 from hnuiseg.cli.inspect import inspect
 from hnuiseg.cli.models import models
 from hnuiseg.cli.phantom import phantom
+from hnuiseg.cli.prepare import prepare
 from hnuiseg.cli.publish import calibrate, ensemble, publish
 from hnuiseg.cli.runs import runs
 from hnuiseg.cli.segment import segment
@@ -56,6 +57,7 @@ _COMMANDS = (
     phantom,
     models,
     evaluate,
+    prepare,
     train,
     runs,
     calibrate,

@@ -1,11 +1,17 @@
 """Where training and test cases come from: readers of cohorts, prepared data sets, the phantom."""
 
 from hnuiseg.cohorts.cached_case import open_array, read_array, read_cached, write_array
+from hnuiseg.cohorts.clinic import clinic
+from hnuiseg.cohorts.folder import folder
+from hnuiseg.cohorts.hecktor import hecktor
+from hnuiseg.cohorts.hn1 import hn1
 from hnuiseg.cohorts.listing import AnnotatedCase, Cohort, LeftOut, ListedCase
 from hnuiseg.cohorts.manifest import CaseEntry, Manifest, read_manifest, summary
+from hnuiseg.cohorts.openkbp import openkbp
 from hnuiseg.cohorts.phantom import Phantom, Variant, phantom, phantom_case
 from hnuiseg.cohorts.phantom.write import write_phantom_patient
 from hnuiseg.cohorts.prepare import CASES, SPLITS, prepare
+from hnuiseg.cohorts.regions import RegionTable, described, region_names
 from hnuiseg.cohorts.splits import Splits, check_covers, make_splits, read_splits
 
 __all__ = [
@@ -18,11 +24,18 @@ __all__ = [
     "ListedCase",
     "Manifest",
     "Phantom",
+    "RegionTable",
     "Splits",
     "Variant",
     "check_covers",
+    "clinic",
+    "described",
+    "folder",
+    "hecktor",
+    "hn1",
     "make_splits",
     "open_array",
+    "openkbp",
     "phantom",
     "phantom_case",
     "prepare",
@@ -30,6 +43,7 @@ __all__ = [
     "read_cached",
     "read_manifest",
     "read_splits",
+    "region_names",
     "summary",
     "write_array",
     "write_phantom_patient",

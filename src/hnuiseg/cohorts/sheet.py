@@ -5,17 +5,18 @@ import io
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Int, Shaped, UInt8
 
 from hnuiseg.cohorts.listing import AnnotatedCase
 from hnuiseg.cohorts.manifest import CaseEntry, Manifest
 from hnuiseg.files import atomic_write
-from hnuiseg.volume import Reorientation, body_mask, standing, thinned
+from hnuiseg.volume import Reorientation, body_box, standing, thinned
 
 SHEET = "sheet.html"
 _WINDOW_HU = (-160.0, 240.0)  # soft tissue, as on a console
 _TOP_SUV = 10.0
 _LOOK_MM = 4.0
+_MARGIN_MM = 10.0
 _PLANES = ("axial", "coronal", "sagittal")
 
 
@@ -27,9 +28,15 @@ def write_picture(found: AnnotatedCase, path: Path) -> None:
 
     turn = Reorientation.of(found.case.ct.grid)
     grid = turn.grid(found.case.ct.grid)
-    ct, truth = turn.array(found.case.ct.array), turn.array(found.truth.array)
-    pet = None if found.case.pet is None else turn.array(found.case.pet.on_ct.array)
-    point = _point(found)
+    upright = standing(found.case.ct)
+    seen, every = thinned(upright, _LOOK_MM)
+    box = tuple(
+        slice(side.start * step, side.stop * step)
+        for side, step in zip(body_box(seen, _MARGIN_MM), every, strict=True)
+    )
+    ct, truth = upright.array[box], turn.array(found.truth.array)[box]
+    pet = None if found.case.pet is None else turn.array(found.case.pet.on_ct.array)[box]
+    point = _point(truth)
     figure = Figure(figsize=(9.0, 3.2), dpi=80, facecolor="black", layout="constrained")
     axes = figure.subplots(1, 3)
     for axis, (panel, plane) in enumerate(zip(axes, _PLANES, strict=True)):
@@ -65,7 +72,9 @@ def write_sheet(manifest: Manifest, folder: Path, picture: str) -> None:
 
     `picture` is the picture's path relative to `folder`, with {} for the case's name.
     """
-    cards = "\n".join(_card(case, picture.format(case.name)) for case in manifest.cases)
+    cards = "\n".join(
+        _card(case, manifest.classes, picture.format(case.name)) for case in manifest.cases
+    )
     left = "\n".join(
         f"<li><b>{html.escape(one.name)}</b>: {html.escape(one.why)}</li>"
         for one in manifest.left_out
@@ -82,10 +91,10 @@ def write_sheet(manifest: Manifest, folder: Path, picture: str) -> None:
     atomic_write(folder / SHEET, page.encode())
 
 
-def _card(case: CaseEntry, picture: str) -> str:
+def _card(case: CaseEntry, classes: tuple[str, str], picture: str) -> str:
     volumes = ", ".join(
-        f"{name} {ml:.1f} ml in {count}"
-        for name, ml, count in zip(("GTVp", "GTVn"), case.volumes_ml, case.lesions, strict=True)
+        f"{html.escape(name)} {ml:.1f} ml in {count}"
+        for name, ml, count in zip(classes, case.volumes_ml, case.lesions, strict=True)
     )
     spacing = " × ".join(f"{s:.2f}" for s in case.spacing_mm)
     warnings = "".join(f"<li>{html.escape(text)}</li>" for text in case.warnings)
@@ -97,20 +106,15 @@ def _card(case: CaseEntry, picture: str) -> str:
     )
 
 
-def _point(found: AnnotatedCase) -> Int[np.ndarray, "3"]:
-    """A voxel of the standing image to look at."""
-    turn = Reorientation.of(found.case.ct.grid)
-    truth = turn.array(found.truth.array)
+def _point(truth: UInt8[np.ndarray, "z y x"]) -> Int[np.ndarray, "3"]:
+    """A voxel to look at: in the largest slice of tumour, or in the middle."""
     drawn = (truth == 1) | (truth == 2)
     if drawn.any():
         slices = drawn.sum(axis=(1, 2))
         z = int(slices.argmax())
         y, x = np.argwhere(drawn[z]).mean(axis=0).round().astype(int)
         return np.array([z, y, x])
-    seen, every = thinned(standing(found.case.ct), _LOOK_MM)
-    body = body_mask(seen)
-    inside = np.argwhere(body if body.any() else np.ones_like(body)) * every
-    return inside.mean(axis=0).astype(int)
+    return np.array(truth.shape) // 2
 
 
 _PAGE = """<!doctype html>

@@ -11,7 +11,7 @@ from hnuiseg.study.inspection import (
 )
 from hnuiseg.study.labels import LabelMap, on_grid, read_labels, side_by_side, widened
 from hnuiseg.study.options import Stated
-from hnuiseg.study.read import read_files, read_study
+from hnuiseg.study.read import case_of_ct, read_files, read_study
 
 __all__ = [
     "Case",
@@ -23,6 +23,7 @@ __all__ = [
     "SeriesSummary",
     "Stated",
     "SuvSummary",
+    "case_of_ct",
     "inspect_files",
     "inspect_study",
     "on_grid",

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from hnuiseg.dicom import (
     DicomReference,
     Join,
@@ -96,7 +98,7 @@ def read_files(
     image = None
     if pet is not None and not stated.ct_only:
         tell("Reading PET", 0.0)
-        native, suv = file_pet(pet)
+        native, suv = file_pet(pet, stated.suv_per_bqml)
         image, found = pet_on_ct(native, suv, hu)
         notices += found
     elif not stated.ct_only:
@@ -108,6 +110,17 @@ def read_files(
     provenance = Provenance("files", ct.name, None if image is None or not pet else pet.name, said)
     field = head_neck_field(hu)
     return Case(hu, image, (*notices, *field_notices(hu, field)), provenance, None, field)
+
+
+def case_of_ct(ct: Volume, provenance: Provenance) -> Case:
+    """A CT (HU) that came from elsewhere, through a CT's gates: a case without PET.
+
+    InputRefused where it holds nothing like HU.
+    """
+    refuse_without_hu(ct)
+    field = head_neck_field(ct)
+    notices = (*ct_notices(ct), ct_alone_notice(), *field_notices(ct, field))
+    return Case(ct, None, notices, provenance, None, field)
 
 
 def check_stated_for_dicom(stated: Stated) -> None:
@@ -156,7 +169,7 @@ def check_stated_for_files(pet: Path | None, stated: Stated) -> None:
             "--pet-units suv with a PET in SUVbw",
             f"add --pet-units suv if it is, or {_CT_ONLY}",
         )
-    if stated.pet_units == "bqml":
+    if stated.pet_units == "bqml" and stated.suv_per_bqml is None:
         raise InputRefused(
             f"{pet.name} is stated to be in Bq/ml, and a file of its kind has no dose, weight "
             "and times to make SUVbw of it",
@@ -201,18 +214,25 @@ def file_ct(path: Path) -> tuple[Volume, tuple[Notice, ...]]:
     return ct, ct_notices(ct)
 
 
-def file_pet(path: Path) -> tuple[Volume, SuvFactor]:
-    """A PET file whose values the user states to be SUVbw."""
+def file_pet(path: Path, suv_per_bqml: float | None = None) -> tuple[Volume, SuvFactor]:
+    """A PET file whose values the user states to be SUVbw, or in Bq/ml with the factor to it."""
+    stated = "stated as SUVbw (--pet-units suv)"
+    if suv_per_bqml is not None:
+        stated = f"stated as Bq/ml with {suv_per_bqml:.6g} g/ml per Bq/ml"
     suv = SuvFactor(
-        factors=(1.0,),
-        units="SUV",
-        branch="stated as SUVbw (--pet-units suv)",
+        factors=(suv_per_bqml or 1.0,),
+        units="SUV" if suv_per_bqml is None else "Bq/ml",
+        branch=stated,
         time_reference=None,
         elapsed_s=None,
         weight_kg=None,
         weight_stated=False,
     )
-    return read_image(path, "g/ml"), suv
+    if suv_per_bqml is None:
+        return read_image(path, "g/ml"), suv
+    activity = read_image(path, "Bq/ml")
+    scaled = activity.array.astype(np.float32) * np.float32(suv_per_bqml)
+    return Volume(scaled, activity.grid, "g/ml"), suv
 
 
 def pet_on_ct(native: Volume, suv: SuvFactor, ct: Volume) -> tuple[PetImage, tuple[Notice, ...]]:
@@ -256,7 +276,9 @@ def _stated(stated: Stated, pet: PetImage | None, join: Join | None) -> tuple[st
         said.append("the mean of both sexes' lean-mass formulas (--accept-sex-mean)")
     if join is not None and stated.registration is not None:
         said.append(f"registration of CT and PET (--registration {stated.registration.name})")
-    if pet is not None and stated.pet_units is not None:
+    if pet is not None and stated.suv_per_bqml is not None:
+        said.append(f"PET in Bq/ml, {stated.suv_per_bqml:.6g} g/ml per Bq/ml")
+    elif pet is not None and stated.pet_units is not None:
         said.append(f"PET in SUVbw (--pet-units {stated.pet_units})")
     return tuple(said)
 
