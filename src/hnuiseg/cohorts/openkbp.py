@@ -8,6 +8,7 @@ Targets of the plan stand for classes and are no tumours: PTV70 is 1, PTV63 and 
 
 import lzma
 import re
+import warnings
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -120,7 +121,7 @@ def _standing(stored: Shaped[np.ndarray, "i j k"]) -> Shaped[np.ndarray, "z y x"
 
 
 def _from_csv(folder: Path) -> _Stored:
-    spacing = np.loadtxt(folder / "voxel_dimensions.csv", delimiter=",", ndmin=1, max_rows=4)
+    spacing = _table(folder / "voxel_dimensions.csv", 0, (0,))[:, 0]
     index, values = _sparse(folder / "ct.csv", with_values=True)
     stored = np.zeros(SIDE**3, dtype=np.float32)
     stored[index] = values
@@ -138,18 +139,23 @@ def _sparse(
     file: Path, *, with_values: bool
 ) -> tuple[Shaped[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Flat C-order indices within 128³, and their values."""
-    if file.stat().st_size > _MOST_CSV_BYTES:
-        raise ValueError(f"{file.name} of more than {_MOST_CSV_BYTES} bytes")
-    columns = (0, 1) if with_values else (0,)
-    with file.open(encoding="utf-8-sig") as opened:
-        opened.readline()  # ",data"
-        rows = np.loadtxt(opened, delimiter=",", usecols=columns, ndmin=2)
+    rows = _table(file, 1, (0, 1) if with_values else (0,))
     index = rows[:, 0].astype(np.int64)
     if len(index) and not (index.min() >= 0 and index.max() < SIDE**3):
         raise ValueError(f"{file.name} names voxel {index.min()} or {index.max()}")
     if not np.array_equal(index, rows[:, 0]):
         raise ValueError(f"{file.name} names parts of voxels")
     return index, rows[:, -1].astype(np.float32)
+
+
+def _table(file: Path, headings: int, columns: tuple[int, ...]) -> Float[np.ndarray, "n c"]:
+    """The columns of a CSV, which may be empty."""
+    if file.stat().st_size > _MOST_CSV_BYTES:
+        raise ValueError(f"{file.name} of more than {_MOST_CSV_BYTES} bytes")
+    with file.open(encoding="utf-8-sig") as opened, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an empty table
+        found = np.loadtxt(opened, delimiter=",", skiprows=headings, usecols=columns, ndmin=2)
+    return found.reshape(-1, len(columns))
 
 
 def _from_packed(file: Path) -> _Stored:
