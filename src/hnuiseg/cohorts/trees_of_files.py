@@ -23,8 +23,8 @@ def write_hecktor_tree(folder: Path, edition: int, seed: int = 0) -> dict[str, V
     """HECKTOR 2022, 2025 or 2026.
 
     CHUM-001 is as it should be; CHUP-002 has a label with a row too many and no node; MDA-003 no
-    PET; CHUV-004 metal of 27,000 HU and, in 2022, an underscore in its label's name; CHUS-005 no label;
-    HGJ-006 a file that is cut off; MDA-300 a PET in Bq/ml (`SUV_PER_BQML`).
+    PET; CHUV-004 metal of 27,000 HU and, in 2022, an underscore in its label's name; CHUS-005 no
+    label; HGJ-006 a file that is cut off; MDA-300 a PET in Bq/ml (`SUV_PER_BQML`).
     """
     truth = {}
     for index, name in enumerate(
