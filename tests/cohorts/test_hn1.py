@@ -16,12 +16,6 @@ from hnuiseg.errors import InputRefused
 from hnuiseg.volume import Volume
 
 COLLECTION = Path("manifest-1") / "HEAD-NECK-RADIOMICS-HN1"
-RULE = """
-[[rule]]
-region = "GTVn"
-certain = true
-patterns = ['gtvn_\\[[a-z0-9]{1,4}\\]']
-"""
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +26,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Volu
 
 @pytest.fixture(scope="module")
 def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped patterns with a rule for `GTVn_[r2a]` before them, as a user adds one."""
+    """A copy of the shipped patterns, as a user makes one."""
     shipped = resources.files("hnuiseg.dicom").joinpath("roi_names.toml").read_text("utf-8")
     file = tmp_path_factory.mktemp("names") / "ours.toml"
-    file.write_text(RULE + shipped, "utf-8")
+    file.write_text(shipped, "utf-8")
     return file
 
 
@@ -89,10 +83,14 @@ def test_truth_is_what_was_planted_voxel_by_voxel(
         assert {0, 1, 2} == set(np.unique(found.truth.array))
 
 
-def test_names_that_no_pattern_fits_are_said(tree: tuple[Path, dict[str, Volume]]) -> None:
-    """With the patterns as shipped, whose nodes are called otherwise."""
+def test_names_that_no_pattern_fits_are_said(
+    tree: tuple[Path, dict[str, Volume]], tmp_path: Path
+) -> None:
+    """With patterns that know primaries only."""
     folder, truths = tree
-    found = _case(hn1(folder), "HN1004").read()
+    patterns = tmp_path / "primaries.toml"
+    patterns.write_text("[[rule]]\nregion = 'GTVp'\ncertain = false\npatterns = ['gtv_1']\n")
+    found = _case(hn1(folder, patterns), "HN1004").read()
     assert "GTV-1: read as GTVp, which its name doesn't say" in found.notes
     (left_out,) = (note for note in found.notes if note.startswith("left out, as neither"))
     assert "GTVn_[r2a]" in left_out

@@ -18,12 +18,12 @@ WILD = {
     "GTVp": ["GTVp", "GTV_P", "GTV-P", "GTVp_KW", "GTVp2", "GTVt", "GTV primaire", "GTV T irm"],
     "GTVn": [
         *("GTVn1", "GTVn15", "GTV_N1", "GTV_N_1", "GTVn3_SA", "GTNn2", "GTV GG", "GTV ggs"),
-        *("GTVgg", "GANGLION1", "GTV Node", "NODAL GTV", "GTV_nd_67.5gy", "GTVn_[A]"),
+        *("GTVgg", "GANGLION1", "GTV Node", "NODAL GTV", "GTV_nd_67.5gy", "GTVn_[A]", "GTVn_[r2a]"),
     ],
     "GTVp, not certain": ["GTV", "GTV1", "GTV-1", "GTV_7", "GTV_67.5gy", "gtv pet"],
     "GTVn, not certain": ["GTV2", "GTV-2"],
     "both, left out": ["GTV et GG"],
-    "left out": ["Parotid_L", "PTV_GTVp", "GTVn_[r2a]", "BODY"],
+    "left out": ["Parotid_L", "PTV_GTVp", "BODY"],
 }
 
 
