@@ -81,7 +81,8 @@ def test_two_releases_are_not_mixed(tmp_path: Path) -> None:
     write_hecktor_tree(tmp_path / "corrected_v3", 2026)
     cohort = hecktor(tmp_path)
     assert not cohort.cases
-    assert all("point at one release" in one.why for one in cohort.left_out)
+    twice = [one.why for one in cohort.left_out if one.name != "CHUS-005"]  # it has no label
+    assert all("point at one release" in why for why in twice)
 
 
 @pytest.mark.parametrize(
