@@ -3,13 +3,22 @@
 import json
 import re
 import shlex
+from importlib import resources
 from pathlib import Path
 
 import pytest
+import torch
 
 from hnuiseg.cli.main import run
 from hnuiseg.cli.train import train
-from hnuiseg.models import read_model, shipped_models
+from hnuiseg.cohorts.trees_of_dicom import write_clinic_tree, write_hn1_tree
+from hnuiseg.cohorts.trees_of_files import (
+    write_folder_tree,
+    write_hecktor_tree,
+    write_openkbp_tree,
+)
+from hnuiseg.models import COMPACT, Card, model_bytes, read_model, shipped_models
+from hnuiseg.networks import build
 
 _ROOT = Path(__file__).parents[2]
 _PAGES = (
@@ -34,7 +43,21 @@ def shown() -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("docs")
+    made = tmp_path_factory.mktemp("docs")
+    write_hecktor_tree(made / "HECKTOR_FOLDER", 2026)
+    write_hn1_tree(made / "TCIA_FOLDER")
+    write_clinic_tree(made / "CLINIC_FOLDER")
+    write_openkbp_tree(made / "OPENKBP_FOLDER", packed=True)
+    write_folder_tree(made / "IMAGES", patients=10)
+    patterns = resources.files("hnuiseg.dicom").joinpath("roi_names.toml").read_text("utf-8")
+    (made / "names.toml").write_text(patterns)
+    for fold in range(2):
+        torch.manual_seed(fold)
+        network = build(COMPACT.network, COMPACT.network_settings)
+        weights = {name: value.numpy() for name, value in network.state_dict().items()}
+        card = Card(f"fold{fold}", "paper", "mini", "", "", "", "", fold, {}, "")
+        (made / f"fold{fold}.safetensors").write_bytes(model_bytes(card, COMPACT, weights))
+    return made
 
 
 def test_commands_are_found() -> None:

@@ -77,10 +77,14 @@ def write_openkbp_tree(folder: Path, *, packed: bool, seed: int = 0) -> dict[str
     return truth
 
 
-def write_folder_tree(folder: Path, seed: int = 0) -> dict[str, Volume]:
-    """Cases a1 and b-2: `{id}/ct.nii.gz`, `{id}/pet.nii.gz`, `{id}/mask.nii.gz`; c has no mask."""
+def write_folder_tree(folder: Path, seed: int = 0, patients: int = 2) -> dict[str, Volume]:
+    """Cases a1, b-2, p2, … as `{id}/ct.nii.gz`, `{id}/pet.nii.gz`, `{id}/mask.nii.gz`.
+
+    And c, which has no mask.
+    """
     truth = {}
-    for index, name in enumerate(("a1", "b-2", "c")):
+    names = [*["a1", "b-2"][:patients], *(f"p{n}" for n in range(2, patients)), "c"]
+    for index, name in enumerate(names):
         made = phantom(seed, index, variant=Variant(pet=True), spacing=SPACING)
         assert made.pet is not None
         (folder / name).mkdir(parents=True)
