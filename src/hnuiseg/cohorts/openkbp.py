@@ -10,6 +10,7 @@ import lzma
 import re
 import warnings
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int64, Shaped
 
 from hnuiseg.cohorts.listing import AnnotatedCase, Cohort, LeftOut, ListedCase
 from hnuiseg.errors import InputRefused
@@ -27,22 +28,34 @@ from hnuiseg.volume import Grid, Volume
 
 SIDE = 128
 CLASSES = ("PTV70, a planning target", "PTV63 and PTV56, planning targets")
-_PATIENT = re.compile(r"pt_\d+")
+_PATIENT = re.compile(r"pt_[0-9]+")
+_TARGETS = {"PTV56": 2, "PTV63": 2, "PTV70": 1}  # in this order: PTV70 has the last word
 _OFFSET_HU = 1000.0
 _HIGHEST = 4095
+_HIGHEST_STORED = 65535.0
 _MOST_CSV_BYTES = 64 << 20  # two million voxels of "1234567,1234.5"
 _MOST_PACKED_BYTES = 32 << 20
 _MASK_BYTES = SIDE**3 // 8
 _MOST_REGIONS = 64
 _UNSAID = 255
-_UNREADABLE = (OSError, ValueError, LookupError, EOFError, lzma.LZMAError, zipfile.BadZipFile)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    EOFError,
+    RuntimeError,  # of zipfile: with a password, or packed in a way that it doesn't know
+    MemoryError,  # of headers that claim to nest without end
+    lzma.LZMAError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 Masks = Mapping[str, Bool[np.ndarray, "i j k"]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stored:
-    """A patient as stored: axes i, j, k."""
+    """A patient as stored: axes i, j, k; of the masks the targets alone."""
 
     values: Float[np.ndarray, "i j k"]
     spacing: tuple[float, float, float]  # i, j, k; mm
@@ -56,11 +69,17 @@ def openkbp(folder: Path, targets: bool = True) -> Cohort:
     set. InputRefused where no patient is found.
     """
     found = defaultdict[str, list[tuple[Path, Callable[[Path], _Stored]]]](list)
-    for table in sorted(folder.rglob("ct.csv")):
-        if _PATIENT.fullmatch(table.parent.name):
-            found[table.parent.name].append((table.parent, _from_csv))
+    without = set[str]()
+    for place in sorted(folder.rglob("*.csv")):
+        patient = place.parent.name
+        if not _PATIENT.fullmatch(patient) or _aside(place, folder):
+            continue
+        if place.name == "ct.csv":
+            found[patient].append((place.parent, _from_csv))
+        else:
+            without.add(patient)
     for packed in sorted(folder.rglob("pt_*.npz")):
-        if _PATIENT.fullmatch(packed.stem):
+        if _PATIENT.fullmatch(packed.stem) and not _aside(packed, folder):
             found[packed.stem].append((packed, _from_packed))
     if not found:
         raise InputRefused(
@@ -68,15 +87,25 @@ def openkbp(folder: Path, targets: bool = True) -> Cohort:
             "folders pt_N with ct.csv, or files pt_N.npz",
             "name the folder that was unpacked",
         )
-    cases, left_out = list[ListedCase](), list[LeftOut]()
-    for patient, places in sorted(found.items(), key=lambda item: int(item[0][3:])):
+    cases = list[ListedCase]()
+    left_out = [LeftOut(patient, "no ct.csv") for patient in without - found.keys()]
+    for patient, places in sorted(found.items()):
         if len(places) > 1:
-            left_out.append(LeftOut(patient, f"it is there {len(places)} times: leave one"))
+            where = ", ".join(place.relative_to(folder).as_posix() for place, _ in places)
+            text = f"it is there {len(places)} times ({where}): point at one copy alone"
+            left_out.append(LeftOut(patient, text))
             continue
         ((place, stored),) = places
         read = partial(_annotated, place, stored, targets)
         cases.append(ListedCase(patient, patient, "", (place,), read))
+    left_out.sort(key=lambda one: one.name)
     return Cohort("openkbp", "MIT (open-kbp)", True, CLASSES, tuple(cases), tuple(left_out))
+
+
+def _aside(path: Path, folder: Path) -> bool:
+    """Hidden, or left by an archive."""
+    parts = path.relative_to(folder).parts
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 def _annotated(place: Path, stored: Callable[[Path], _Stored], targets: bool) -> AnnotatedCase:
@@ -88,6 +117,12 @@ def _annotated(place: Path, stored: Callable[[Path], _Stored], targets: bool) ->
             "a patient of OpenKBP, whole",
             "copy it again",
         ) from fault
+    if targets and "PTV70" not in found.masks:
+        raise InputRefused(
+            f"{place.name} has no PTV70, which every patient of OpenKBP has",
+            "a patient with its targets",
+            "copy it again, or prepare without targets",
+        )
     back, left, feet = found.spacing
     grid = Grid.axial((SIDE, SIDE, SIDE), (feet, back, left))
     hu = _standing(np.minimum(found.values, _HIGHEST)) - np.float32(_OFFSET_HU)
@@ -99,10 +134,9 @@ def _annotated(place: Path, stored: Callable[[Path], _Stored], targets: bool) ->
     truth = np.full(grid.shape, _UNSAID, dtype=np.uint8)
     if targets:
         truth[:] = 0
-        for names, value in ((("PTV56", "PTV63"), 2), (("PTV70",), 1)):
-            for name in names:
-                if name in found.masks:
-                    truth[_standing(found.masks[name])] = value
+        for name, value in _TARGETS.items():
+            if name in found.masks:
+                truth[_standing(found.masks[name])] = value
     notices = (*case.notices, *_warning(targets))
     case = replace(case, notices=notices)
     return AnnotatedCase(case, Volume(truth, grid, "label"), tuple(notes))
@@ -121,69 +155,103 @@ def _standing(stored: Shaped[np.ndarray, "i j k"]) -> Shaped[np.ndarray, "z y x"
 
 
 def _from_csv(folder: Path) -> _Stored:
-    spacing = _table(folder / "voxel_dimensions.csv", 0, (0,))[:, 0]
-    index, values = _sparse(folder / "ct.csv", with_values=True)
+    spacing = _table(folder / "voxel_dimensions.csv", (0,))[:, 0]
+    index, values = _sparse(folder / "ct.csv", (0, 1))
     stored = np.zeros(SIDE**3, dtype=np.float32)
     stored[index] = values
     masks = {}
-    for name in ("PTV56", "PTV63", "PTV70"):
+    for name in _TARGETS:
         file = folder / f"{name}.csv"
         if file.exists():
             mask = np.zeros(SIDE**3, dtype=bool)
-            mask[_sparse(file, with_values=False)[0]] = True
+            mask[_sparse(file, (0,))[0]] = True
             masks[name] = mask.reshape(SIDE, SIDE, SIDE)
-    return _Stored(stored.reshape(SIDE, SIDE, SIDE), _spacing(spacing), masks)
+    return _Stored(_checked(stored.reshape(SIDE, SIDE, SIDE)), _spacing(spacing), masks)
 
 
 def _sparse(
-    file: Path, *, with_values: bool
-) -> tuple[Shaped[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Flat C-order indices within 128³, and their values."""
-    rows = _table(file, 1, (0, 1) if with_values else (0,))
+    file: Path, columns: tuple[int, ...]
+) -> tuple[Int64[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Flat C-order indices within 128³, each once, and what stands in the last column."""
+    rows = _table(file, columns, heading=",data")
+    if not (np.isfinite(rows).all() and (rows[:, 0] == np.round(rows[:, 0])).all()):
+        raise ValueError(f"{file.name} holds what is no voxel or no value")
+    low, high = (rows[:, 0].min(), rows[:, 0].max()) if len(rows) else (0, 0)
+    if not (low >= 0 and high < SIDE**3):
+        raise ValueError(f"{file.name} names voxel {low:.0f} or {high:.0f}")
     index = rows[:, 0].astype(np.int64)
-    if len(index) and not (index.min() >= 0 and index.max() < SIDE**3):
-        raise ValueError(f"{file.name} names voxel {index.min()} or {index.max()}")
-    if not np.array_equal(index, rows[:, 0]):
-        raise ValueError(f"{file.name} names parts of voxels")
+    if len(index) and np.bincount(index).max() > 1:
+        raise ValueError(f"{file.name} names a voxel twice")
     return index, rows[:, -1].astype(np.float32)
 
 
-def _table(file: Path, headings: int, columns: tuple[int, ...]) -> Float[np.ndarray, "n c"]:
-    """The columns of a CSV, which may be empty."""
+def _table(file: Path, columns: tuple[int, ...], heading: str = "") -> Float[np.ndarray, "n c"]:
+    """The columns of a CSV, which may be empty; ValueError where its end is missing."""
     if file.stat().st_size > _MOST_CSV_BYTES:
         raise ValueError(f"{file.name} of more than {_MOST_CSV_BYTES} bytes")
-    with file.open(encoding="utf-8-sig") as opened, warnings.catch_warnings():
+    text = file.read_text(encoding="utf-8-sig")
+    if text and not text.endswith("\n"):
+        raise ValueError(f"{file.name} is cut short")  # "12,10" may have been "12,1035"
+    lines = text.splitlines()
+    if heading and (not lines or lines.pop(0).strip() != heading):
+        raise ValueError(f"{file.name} doesn't begin with {heading}")
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an empty table
-        found = np.loadtxt(opened, delimiter=",", skiprows=headings, usecols=columns, ndmin=2)
+        found = np.loadtxt(lines, delimiter=",", usecols=columns, ndmin=2)
     return found.reshape(-1, len(columns))
 
 
 def _from_packed(file: Path) -> _Stored:
-    if file.stat().st_size > _MOST_PACKED_BYTES:
-        raise ValueError(f"more than {_MOST_PACKED_BYTES} bytes")
-    content = BytesIO(file.read_bytes())
-    with zipfile.ZipFile(content) as archive:
-        if sum(info.file_size for info in archive.infolist()) > _MOST_PACKED_BYTES:
-            raise ValueError("it grows beyond all measure when unpacked")
-    with np.load(content, allow_pickle=False) as packed:
-        names = [str(name) for name in packed["names"]]
-        if len(names) > _MOST_REGIONS:
-            raise ValueError(f"{len(names)} regions")
-        high, low = np.split(_unpacked(packed["ct_xz"], 2 * SIDE**3), 2)
-        bits = _unpacked(packed["masks_xz"], len(names) * _MASK_BYTES)
-        spacing = packed["spacing"]
+    arrays = _arrays(file)
+    names = arrays["names"].tolist()
+    if len(names) > _MOST_REGIONS or len(set(names)) < len(names):
+        raise ValueError(f"{len(names)} regions, {len(set(names))} of them different")
+    high, low = np.split(_unpacked(arrays["ct_xz"], 2 * SIDE**3), 2)
+    bits = _unpacked(arrays["masks_xz"], len(names) * _MASK_BYTES).reshape(-1, _MASK_BYTES)
     q = high.astype(np.int32) * 256 + low
     steps = np.where(q % 2 == 0, q // 2, -(q + 1) // 2).reshape(SIDE, SIDE, SIDE)
     values = np.cumsum(steps, axis=-1).astype(np.float32)
-    voxels = np.unpackbits(bits).reshape(len(names), SIDE, SIDE, SIDE).astype(bool)
-    return _Stored(values, _spacing(spacing), dict(zip(names, voxels, strict=True)))
+    masks = {
+        name: np.unpackbits(bits[names.index(name)]).reshape(SIDE, SIDE, SIDE).astype(bool)
+        for name in _TARGETS
+        if name in names
+    }
+    return _Stored(_checked(values), _spacing(arrays["spacing"]), masks)
+
+
+def _arrays(file: Path) -> dict[str, Shaped[np.ndarray, " n"]]:
+    """The arrays of an .npz, flat. What it claims to hold is measured before memory is spent on it.
+
+    Not numpy.load: it makes room for any shape that a header names.
+    """
+    if file.stat().st_size > _MOST_PACKED_BYTES:
+        raise ValueError(f"more than {_MOST_PACKED_BYTES} bytes")
+    found = {}
+    with zipfile.ZipFile(file) as archive:
+        for name, kind in (("names", "U"), ("spacing", "f"), ("ct_xz", "u"), ("masks_xz", "u")):
+            with archive.open(f"{name}.npy") as member:
+                content = BytesIO(member.read(_MOST_PACKED_BYTES + 1))
+            if content.getbuffer().nbytes > _MOST_PACKED_BYTES:
+                raise ValueError("it grows beyond all measure when unpacked")
+            version = np.lib.format.read_magic(content)
+            header = np.lib.format.read_array_header_1_0
+            if version != (1, 0):
+                header = np.lib.format.read_array_header_2_0
+            shape, _, dtype = header(content)
+            if len(shape) != 1 or dtype.kind != kind:
+                raise ValueError(f"{name} of shape {shape} and kind {dtype.kind}")
+            if not 0 <= shape[0] * dtype.itemsize == len(content.getbuffer()) - content.tell():
+                raise ValueError(f"{name} isn't as long as it says")
+            found[name] = np.frombuffer(content.read(), dtype=dtype)
+    return found
 
 
 def _unpacked(packed: Shaped[np.ndarray, " n"], length: int) -> Shaped[np.ndarray, " m"]:
     """Exactly so many bytes out of an xz stream, which can't grow beyond that."""
-    out = lzma.LZMADecompressor(memlimit=256 << 20).decompress(packed.tobytes(), length + 1)
-    if len(out) != length:
-        raise ValueError(f"{len(out)} bytes for {length}")
+    stream = lzma.LZMADecompressor(memlimit=256 << 20)
+    out = stream.decompress(packed.tobytes(), length + 1)
+    if len(out) != length or not stream.eof:
+        raise ValueError(f"{len(out)} bytes or more for {length}")
     return np.frombuffer(out, dtype=np.uint8)
 
 
@@ -192,3 +260,10 @@ def _spacing(values: Shaped[np.ndarray, "..."]) -> tuple[float, float, float]:
     if len(found) != 3 or not all(0.1 <= v <= 20.0 for v in found):
         raise ValueError(f"voxels of {found[:4]} mm")
     return found[0], found[1], found[2]
+
+
+def _checked(stored: Float[np.ndarray, "i j k"]) -> Float[np.ndarray, "i j k"]:
+    """The same values; ValueError where no scanner stores such."""
+    if not (stored.min() >= 0.0 and stored.max() <= _HIGHEST_STORED):
+        raise ValueError(f"values from {stored.min():g} to {stored.max():g}")
+    return stored
