@@ -175,6 +175,7 @@ def test_a_pet_in_bqml_becomes_suv_by_a_table_and_that_is_said(
     assert made.pet is not None
     assert found.case.pet is not None
     np.testing.assert_allclose(found.case.pet.native.array, made.pet.array, rtol=1e-5)
+    assert "pet-converted" in [notice.code for notice in found.case.notices]
     assert any("0.00027 g/ml per Bq/ml" in note for note in found.notes)
     with pytest.raises(InputRefused, match="its values are those of Bq/ml"):
         cases["C-3"].read()

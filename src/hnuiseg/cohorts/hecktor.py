@@ -24,7 +24,7 @@ from hnuiseg.cohorts.image_files import ImageFiles, annotated
 from hnuiseg.cohorts.listing import AnnotatedCase, Cohort, LeftOut, ListedCase
 from hnuiseg.errors import InputRefused, WrongCall
 from hnuiseg.limits import MOST_TEXT_BYTES
-from hnuiseg.study import Stated
+from hnuiseg.study import Notice, Stated
 
 LICENCE = "HECKTOR end-user agreement: research, no redistribution"
 _FILE = re.compile(r"([A-Za-z]+)[-_]([0-9]+)(__CT|__PT)?\.nii(?:\.gz)?")
@@ -127,7 +127,8 @@ def _read(files: ImageFiles) -> AnnotatedCase:
             "take the patient out of the table if its PET is in SUV already",
         )
     text = f"The PET was given out in Bq/ml and converted with {factor:.6g} g/ml per Bq/ml."
-    return replace(found, notes=(*found.notes, text))
+    case = replace(found.case, notices=(*found.case.notices, Notice("pet-converted", text)))
+    return replace(found, case=case, notes=(*found.notes, text))
 
 
 def _centres(tables: Iterable[Path]) -> dict[str, str]:

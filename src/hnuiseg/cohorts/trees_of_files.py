@@ -122,7 +122,8 @@ def _hecktor_extras(folder: Path, edition: int) -> None:
     if edition == 2025:
         other = folder / "Task 2" / "CHUM-001"
         other.mkdir(parents=True)
-        for kind in ("__CTPlanning", "__RTDOSE", "__dosimetry_CT"):
+        # the scan once more, without a label
+        for kind in ("__CT", "__PT", "__CTPlanning", "__RTDOSE", "__dosimetry_CT"):
             write_nifti(image, other / f"CHUM-001{kind}.nii.gz")
 
 
