@@ -1,17 +1,18 @@
 """Every case is prepared or said; what is finished is kept; nothing of others is overwritten."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hnuiseg.cohorts.splits import read_splits
 
 from hnuiseg.cohorts import AnnotatedCase, Cohort, LeftOut, ListedCase, phantom, phantom_case
-from hnuiseg.cohorts.cached_case import read_cached
+from hnuiseg.cohorts.cached_case import read_cached, write_cached
 from hnuiseg.cohorts.manifest import read_manifest, summary
 from hnuiseg.cohorts.prepare import prepare
+from hnuiseg.cohorts.splits import read_splits
 from hnuiseg.errors import InputRefused, OutputFailed
 
 
@@ -174,3 +175,23 @@ def test_law_11_a_split_that_trainings_rest_on_stays(tmp_path: Path) -> None:
     file.write_text(json.dumps(edited))
     prepare(made.cohort(), tmp_path / "out", seed=1, resume=True)
     assert json.loads(file.read_text())["folds"] == edited["folds"]
+
+
+def test_law_8_a_full_disk_keeps_what_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Patients(tmp_path / "source", 3)
+    module = sys.modules[prepare.__module__]  # its name in the package is the function's
+
+    def full_at_the_second(found: AnnotatedCase, folder: Path) -> str:
+        if made.read[-1] == 1:
+            raise OSError(28, "No space left on device")
+        return write_cached(found, folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "write_cached", full_at_the_second)
+        with pytest.raises(OutputFailed, match="No space left"):
+            prepare(made.cohort(), tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out" / "cases").iterdir()] == ["case-0"]
+    prepare(made.cohort(), tmp_path / "out", resume=True)
+    assert made.read == [0, 1, 1, 2]

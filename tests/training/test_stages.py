@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from hnuiseg.cohorts import read_cached
 from hnuiseg.errors import InputRefused, OutputFailed, TrainingStopped
 from hnuiseg.files import atomic_write
 from hnuiseg.models import read_model
@@ -16,7 +17,7 @@ from hnuiseg.training.data import EVERYONE, parts_of, samples_of
 from hnuiseg.training.first_masks import FirstMasks
 from hnuiseg.training.loop import LOSSES, STOPPED
 from hnuiseg.training.patches import Patches
-from hnuiseg.training.recipe import PAPER
+from hnuiseg.training.recipe import PAPER, SCALES
 from hnuiseg.training.run import Stage, model_before, run_stage
 from hnuiseg.training.validation import validation_rows
 from hnuiseg.training.workers import Alone
@@ -233,3 +234,22 @@ def test_the_papers_numbers() -> None:
     """Section 2.2: 300 epochs, 10 of them warm-up, prompts in half of stage 1's samples."""
     assert (PAPER.epochs, PAPER.warm_up_epochs) == (300, 10)
     assert PAPER.prompted == (0.5, 0.0, 1.0)
+
+
+def test_full_scale_makes_a_step(data: Path, tmp_path: Path) -> None:
+    """The paper's network and way to prepare images; a smaller patch, as this is no GPU."""
+    full = replace(SCALES["full"], patch=(16, 32, 32), batch=1, steps_an_epoch=1)
+    assert SCALES["full"].patch == (160, 224, 224)  # section 3.3, z y x
+    recipe = replace(SHORT, epochs=1, validate_every=9)
+    parts = replace(parts_of([data], EVERYONE), validation=())
+    stage = Stage(1, recipe, full, parts, EVERYONE, 7, "float32", None)
+    file = run_stage(stage, tmp_path, CREW, resume=False)
+    assert len(_losses(file.parent)) == 1
+    settings = read_model(file).settings
+    assert settings.working_spacing is None  # section 3.2: the CT's own
+    ct = read_cached(parts.training[0].folder).case.ct
+    sample = parts.training[0].sample(settings)
+    assert sample.spacing == ct.grid.spacing
+    hu = (sample.images(sample.whole)[0] * 1000).round(1)
+    there = np.isin(hu, ct.array.clip(-1024, 3071).round(1))
+    assert there.mean() > 0.99  # voxels as they are: nothing interpolated

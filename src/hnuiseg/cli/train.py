@@ -1,5 +1,6 @@
 """`hnuiseg train`: recipes that make a model file."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,78 +84,92 @@ def phantom(out: Path, seed: int, steps: int | None, precision: str, patients: i
     click.echo(str(file))
 
 
+_STAGED = (
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        required=True,
+        multiple=True,
+        metavar="DIR",
+        help="A prepared data set; may be given several times.",
+    ),
+    click.option(
+        "--local",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        multiple=True,
+        metavar="DIR",
+        help="With --all-stages: the data of stages 2 and 3, where it isn't --data's.",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        required=True,
+        metavar="RUN",
+        help="Folder of the run, with a folder for each stage.",
+    ),
+    click.option(
+        "--scale",
+        type=click.Choice(["full", "mini"]),
+        required=True,
+        help="full: the paper's sizes, for GPUs; mini: the compact network, for two cores.",
+    ),
+    click.option(
+        "--stage", type=click.IntRange(1, 3), help="1 pre-training, 2 automatic, 3 clicks."
+    ),
+    click.option("--all-stages", is_flag=True, help="All three, one after the other."),
+    click.option(
+        "--fold",
+        type=click.Choice(["0", "1", "2", "3", "4", "all"]),
+        default="0",
+        show_default=True,
+        help="Who validates; 0 is the 80/20 split, all trains on everyone.",
+    ),
+    click.option("--resume", is_flag=True, help="Go on with a run that was stopped."),
+    click.option(
+        "--from",
+        "begin",
+        metavar="MODEL",
+        help="Start stage 2 or 3 from this model instead of the stage before.",
+    ),
+    _SEED,
+    click.option(
+        "--epochs", type=click.IntRange(1), help="Of each stage; default: the recipe's 300."
+    ),
+    _PRECISION,
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="auto takes a GPU where there is one. Several: start by torchrun --nproc-per-node N.",
+    ),
+)
+
+
+def _staged(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every recipe with stages."""
+    for option in reversed(_STAGED):
+        command = option(command)
+    return command
+
+
 @train.command()
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-    multiple=True,
-    metavar="DIR",
-    help="A prepared data set; may be given several times.",
-)
-@click.option(
-    "--local",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    multiple=True,
-    metavar="DIR",
-    help="With --all-stages: the data of stages 2 and 3, where it isn't --data's.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    metavar="RUN",
-    help="Folder of the run, with a folder for each stage.",
-)
-@click.option(
-    "--scale",
-    type=click.Choice(["full", "mini"]),
-    required=True,
-    help="full: the paper's sizes, for GPUs; mini: the compact network, for two cores.",
-)
-@click.option("--stage", type=click.IntRange(1, 3), help="1 pre-training, 2 automatic, 3 clicks.")
-@click.option("--all-stages", is_flag=True, help="All three, one after the other.")
-@click.option(
-    "--fold",
-    type=click.Choice(["0", "1", "2", "3", "4", "all"]),
-    default="0",
-    show_default=True,
-    help="Who validates; 0 is the 80/20 split, all trains on everyone.",
-)
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
-@click.option(
-    "--from",
-    "begin",
-    metavar="MODEL",
-    help="Start stage 2 or 3 from this model instead of the stage before.",
-)
-@_SEED
-@click.option("--epochs", type=click.IntRange(1), help="Of each stage; default: the recipe's 300.")
-@_PRECISION
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="auto takes a GPU where there is one. Several: start by torchrun --nproc-per-node N.",
-)
-def paper(
-    data: tuple[Path, ...],
-    local: tuple[Path, ...],
-    out: Path,
-    scale: str,
-    stage: int | None,
-    all_stages: bool,
-    fold: str,
-    resume: bool,
-    begin: str | None,
-    **others: Any,
-) -> None:
+@_staged
+def paper(**options: Any) -> None:
     """Train the paper's three stages on prepared data sets.
 
     Prints each stage's model file. `hnuiseg runs RUN` shows how it goes."""
-    stages = _stages(stage, all_stages, local)
-    _train("paper", data, local or data, out, scale, stages, fold, resume, begin, **others)
+    _train("paper", **options)
+
+
+@train.command()
+@_staged
+def plus(**options: Any) -> None:
+    """Train on corrections of the network's own answers, with a PET that may be missing or off.
+
+    The stages of `paper`, with channels for where there is a PET and for the answer before. Prints
+    each stage's model file."""
+    _train("plus", **options)
 
 
 def _stages(stage: int | None, all_stages: bool, local: tuple[Path, ...]) -> tuple[int, ...]:
@@ -171,20 +186,22 @@ def _stages(stage: int | None, all_stages: bool, local: tuple[Path, ...]) -> tup
 
 def _train(  # noqa: PLR0913 - one argument an option
     recipe_name: str,
+    *,
     data: tuple[Path, ...],
     local: tuple[Path, ...],
     out: Path,
-    scale_name: str,
-    stages: tuple[int, ...],
+    scale: str,
+    stage: int | None,
+    all_stages: bool,
     fold: str,
     resume: bool,
     begin: str | None,
-    *,
     seed: int,
     epochs: int | None,
     precision: str,
     device: str,
 ) -> None:
+    stages = _stages(stage, all_stages, local)
     with progress() as shown:
         shown(None, "Starting")
         from hnuiseg.models import load_model
@@ -197,12 +214,13 @@ def _train(  # noqa: PLR0913 - one argument an option
             recipe_named,
             run_stage,
             scale_named,
+            sized,
             workers,
         )
 
         recipe = _with_epochs(recipe_named(recipe_name), epochs)
-        scale, crew = scale_named(scale_name), workers(device)
-        check_crew(scale, crew)
+        size, crew = sized(recipe, scale_named(scale)), workers(device)
+        check_crew(size, crew)
         files = []
         for number in stages:
             first = number == stages[0]
@@ -210,8 +228,8 @@ def _train(  # noqa: PLR0913 - one argument an option
             made = Stage(
                 number,
                 recipe,
-                scale,
-                parts_of(data if number == 1 else local, fold),
+                size,
+                parts_of(data if number == 1 else local or data, fold),
                 fold,
                 seed,
                 chosen_precision(precision, crew.device),

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from hnuiseg.models import ModelSettings
+from hnuiseg.models import AVAILABILITY, IMAGES_AND_PROMPTS, ModelSettings
 from hnuiseg.preprocessing import bq_per_suv, images_for_network
 from hnuiseg.study import Case
 from hnuiseg.volume import Grid, Reorientation, Triple, Volume, body_box, resample
 
-CHANNELS = ("CT", "PET", "GTVp prompt", "GTVn prompt")  # of every network, in this order
+CHANNELS = IMAGES_AND_PROMPTS
 AIR_HU = -1000.0
 _BODY_MARGIN_MM = 15.0  # air around the skin that the network still sees as image
 
@@ -24,7 +24,7 @@ _BODY_MARGIN_MM = 15.0  # air around the skin that the network still sees as ima
 class NetworkInputs:
     """Channels on the working grid, and the way back to the CT as stored."""
 
-    images: Float[Tensor, "4 z y x"]  # CT, PET, and two empty prompt channels
+    images: Float[Tensor, "c z y x"]  # CT, PET, two empty prompt channels, what a model adds
     coverage: Bool[Tensor, "z y x"] | None  # voxels that the PET reaches; None without a PET
     turn: Reorientation  # from the CT as stored to standing order
     standing: Grid  # the CT's grid in standing order
@@ -71,11 +71,13 @@ def network_inputs(case: Case, settings: ModelSettings) -> NetworkInputs:
         covered = Volume(turn.array(case.pet.coverage).view(np.uint8), standing, "label")
         reached = resample(covered, working, order=0).array.view(bool)
         factor = bq_per_suv(case.pet.suv)
-    images = torch.zeros((len(CHANNELS), *working.shape))
+    images = torch.zeros((len(settings.channels), *working.shape))
     images[:2] = torch.from_numpy(
         images_for_network(
             ct, pet, reached, settings.ct_scheme, settings.pet_scheme, bq_per_suv=factor
         )
     )
     coverage = None if reached is None else torch.from_numpy(reached.copy())
+    if coverage is not None and AVAILABILITY in settings.channels:
+        images[settings.channels.index(AVAILABILITY)] = coverage
     return NetworkInputs(images, coverage, turn, standing, working)

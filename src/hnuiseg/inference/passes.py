@@ -37,7 +37,7 @@ class Passes:
     model: ModelFile
     engine: Engine
     options: PredictOptions
-    images: Float[Tensor, "4 z y x"]
+    images: Float[Tensor, "c z y x"]
     coverage: Bool[Tensor, "z y x"] | None
     grid: Grid
     progress: Progress | None = None
@@ -98,7 +98,9 @@ class Passes:
         return windows_for(self.grid.shape, self.model, self.engine, self.options)
 
     def _padding(self) -> Float[Tensor, " c"]:
-        return torch.tensor([ct_padding(self.model.settings.ct_scheme), 0.0, 0.0, 0.0])
+        air = torch.zeros(len(self.images))
+        air[0] = ct_padding(self.model.settings.ct_scheme)
+        return air
 
 
 def windows_for(

@@ -9,7 +9,6 @@ import torch
 
 from hnuiseg.inference.engine import TorchEngine
 from hnuiseg.inference.hardware import Hardware, threads_of
-from hnuiseg.inference.inputs import CHANNELS
 from hnuiseg.inference.options import PredictOptions
 from hnuiseg.inference.passes import windows_for
 from hnuiseg.inference.windows import Index, index_of, window_starts
@@ -52,7 +51,9 @@ def speeds(
 def _speed(model: ModelFile, options: PredictOptions) -> Speed:
     hardware = Hardware.chosen(options)
     engine = TorchEngine(model, hardware)
-    noise = torch.randn(1, len(CHANNELS), *_SAMPLE, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(
+        1, len(model.settings.channels), *_SAMPLE, generator=torch.Generator().manual_seed(0)
+    )
     with threads_of(hardware), engine.plain() as answer:
         images = noise.to(hardware.device)
         best = min(_timed(lambda: answer(images).sum().item()) for _ in range(_REPEATS))

@@ -3,6 +3,7 @@
 from hnuiseg.interaction.clicks import RADIUS_VOXELS, Click, Tumour, prompts
 from hnuiseg.interaction.component import Component
 from hnuiseg.interaction.findings import Finding, error_findings, lesion_findings
+from hnuiseg.interaction.mixed_clicks import Placement, one_of_each_class
 from hnuiseg.interaction.robots.autopet_iv import AutopetIV
 from hnuiseg.interaction.robots.cvpr_2025 import Cvpr2025
 from hnuiseg.interaction.robots.each_lesion import EachLesion
@@ -25,6 +26,7 @@ __all__ = [
     "Finding",
     "Human",
     "LargestError",
+    "Placement",
     "Robot",
     "Scene",
     "Step",
@@ -34,6 +36,7 @@ __all__ = [
     "error_findings",
     "lesion_findings",
     "one_after_the_other",
+    "one_of_each_class",
     "prompts",
     "robot",
     "stage_one_clicks",

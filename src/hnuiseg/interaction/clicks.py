@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from scipy import ndimage
 
 Tumour = Literal["GTVp", "GTVn"]
 Index = tuple[int, int, int]  # z, y, x
@@ -18,6 +19,11 @@ _STEPS = np.arange(-RADIUS_VOXELS, RADIUS_VOXELS + 1)
 _BALL = (
     _STEPS[:, None, None] ** 2 + _STEPS[:, None] ** 2 + _STEPS**2 <= RADIUS_VOXELS**2
 )  # voxels, not mm: a prompt looks alike at every spacing
+_DEPTH = ndimage.distance_transform_edt(np.pad(_BALL, 1))[1:-1, 1:-1, 1:-1]
+_BALLS: Mapping[str, Float[np.ndarray, "7 7 7"]] = {
+    "ball": _BALL.astype(np.float32),
+    "edt": (_DEPTH / _DEPTH.max()).astype(np.float32),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,13 @@ class Click:
     index: Index  # z, y, x; voxel of the working grid or the patch, and may lie outside it
 
 
-def prompts(shape: tuple[int, int, int], clicks: Iterable[Click]) -> Float[np.ndarray, "2 z y x"]:
+def prompts(
+    shape: tuple[int, int, int], clicks: Iterable[Click], encoding: str = "ball"
+) -> Float[np.ndarray, "2 z y x"]:
     """Prompt channels GTVp and GTVn in float32: a ball of +1 or −1 round each click, else 0.
+
+    With the encoding "edt" a ball's values fall from ±1 in its centre towards its surface (an EDT
+    ball, as in nnInteractive, arXiv 2503.08373): where a click was put stays visible.
 
     A ball holds the voxels up to `RADIUS_VOXELS` index steps from its centre and knows nothing
     of any label: what it would tell about a tumour's edge is no more than where it was put.
@@ -39,6 +50,7 @@ def prompts(shape: tuple[int, int, int], clicks: Iterable[Click]) -> Float[np.nd
 
     Source: the paper's method of clicks; how the signs differ is our choice (docs/paper.md).
     """
+    drawn = _BALLS[encoding]
     channels = np.zeros((len(TUMOURS), *shape), dtype=np.float32)
     for click in clicks:
         there, of_ball = [], []
@@ -49,5 +61,6 @@ def prompts(shape: tuple[int, int, int], clicks: Iterable[Click]) -> Float[np.nd
             there.append(slice(low, high))
             of_ball.append(slice(low - start, high - start))
         channel = channels[list(TUMOURS).index(click.region)]
-        channel[tuple(there)][_BALL[tuple(of_ball)]] = 1.0 if click.positive else -1.0
+        inside, ball = _BALL[tuple(of_ball)], drawn[tuple(of_ball)]
+        channel[tuple(there)][inside] = ball[inside] if click.positive else -ball[inside]
     return channels

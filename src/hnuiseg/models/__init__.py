@@ -4,12 +4,15 @@ from hnuiseg.models.catalogue import DEFAULT, load_model, shipped_models
 from hnuiseg.models.ensemble import ensemble_bytes
 from hnuiseg.models.file import Card, ModelFile, model_bytes, read_model
 from hnuiseg.models.scales import COMPACT, FULL
-from hnuiseg.models.settings import ModelSettings
+from hnuiseg.models.settings import AVAILABILITY, BEFORE, IMAGES_AND_PROMPTS, ModelSettings
 
 __all__ = [
+    "AVAILABILITY",
+    "BEFORE",
     "COMPACT",
     "DEFAULT",
     "FULL",
+    "IMAGES_AND_PROMPTS",
     "Card",
     "ModelFile",
     "ModelSettings",

@@ -4,6 +4,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+IMAGES_AND_PROMPTS = ("CT", "PET", "GTVp prompt", "GTVn prompt")  # of every network, first
+AVAILABILITY = "PET availability"  # 1 where the PET channel holds an image
+BEFORE = ("GTVp before", "GTVn before")  # the answer that clicks correct; 0 where there is none
+_EXTRA_CHANNELS = (AVAILABILITY, *BEFORE)
+_ENCODINGS = ("ball", "edt")
+
 _SPACING_MM = (0.3, 20.0)  # finer, an image of a patient doesn't fit into memory
 _WIDEST = 512  # voxels along a window
 _MOST_VOXELS = 2**24  # of a window; the paper's has half
@@ -28,6 +34,13 @@ class ModelSettings:
     dropout_rate: float
     temperatures: tuple[float, float] | None = None  # with PET, CT alone; None: not calibrated
     networks: int = 1  # weight sets in the file: an ensemble's members, asked in turn
+    extra_channels: tuple[str, ...] = ()  # beyond images and prompts, in the network's order
+    click_encoding: str = "ball"  # or "edt": how a click is drawn (`hnuiseg.interaction`)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The network's inputs, in order."""
+        return (*IMAGES_AND_PROMPTS, *self.extra_channels)
 
     def temperature(self, with_pet: bool) -> float | None:
         """What calibrates mean probabilities of such a case; None where nobody measured it."""
@@ -56,6 +69,10 @@ def check_settings(settings: ModelSettings) -> None:
         raise ValueError(f"temperatures {warmth}")
     if type(settings.networks) is not int or not 1 <= settings.networks <= _MOST_NETWORKS:
         raise ValueError(f"{settings.networks} networks")
+    if not set(settings.extra_channels) <= set(_EXTRA_CHANNELS):
+        raise ValueError(f"channels {settings.extra_channels}")
+    if settings.click_encoding not in _ENCODINGS:
+        raise ValueError(f"clicks drawn as {settings.click_encoding!r:.20}")
     given = settings.network_settings
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         raise TypeError("settings of the network are named")

@@ -5,6 +5,7 @@ from hnuiseg.networks.precision import Precision, chosen_precision, lower_precis
 from hnuiseg.networks.registry import NETWORKS, build
 from hnuiseg.networks.unet import (
     ResidualEncoderUNet,
+    as_in_use,
     cell_of,
     hold_statistics,
     normalises_by_window,
@@ -15,6 +16,7 @@ __all__ = [
     "ChannelDropout",
     "Precision",
     "ResidualEncoderUNet",
+    "as_in_use",
     "build",
     "cell_of",
     "chosen_precision",

@@ -9,7 +9,8 @@ a copy of channels-last features on CPUs. *Batch* keeps what training found: a f
 shift, so that an answer depends on the voxels around it alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
@@ -57,6 +58,18 @@ def hold_statistics(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm3d):
             module.eval()
+
+
+@contextmanager
+def as_in_use(network: nn.Module) -> Iterator[None]:
+    """Within: the network answers as it would when in use; afterwards it trains on as before."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 class ConvNorm(nn.Module):

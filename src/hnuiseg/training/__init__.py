@@ -6,7 +6,7 @@ from hnuiseg.training.phantom_figures import PhantomFigures, phantom_figures
 from hnuiseg.training.phantom_recipe import PhantomRecipe
 from hnuiseg.training.phantom_run import make_phantom_model
 from hnuiseg.training.publish import published
-from hnuiseg.training.recipe import RECIPES, SCALES, Recipe, Scale, recipe_named, scale_named
+from hnuiseg.training.recipe import RECIPES, SCALES, Recipe, Scale, recipe_named, scale_named, sized
 from hnuiseg.training.run import Stage, check_crew, model_before, run_stage
 from hnuiseg.training.runs import StageLog, read_run, write_page, write_tensorboard
 from hnuiseg.training.workers import workers
@@ -32,6 +32,7 @@ __all__ = [
     "recipe_named",
     "run_stage",
     "scale_named",
+    "sized",
     "workers",
     "write_page",
     "write_tensorboard",

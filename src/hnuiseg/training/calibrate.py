@@ -66,8 +66,9 @@ def calibrate(
             p = answers.probabilities(sample, (), with_pet=with_pet)
             truth = sample.marks(sample.whole)[0]
             before.append(_near(p, sample, generator))
-            clicks = correction_clicks(p.argmax(0).astype(np.uint8), truth, generator)
-            p = answers.probabilities(sample, clicks, with_pet=with_pet)
+            labels = p.argmax(0).astype(np.uint8)
+            clicks = correction_clicks(labels, truth, generator)
+            p = answers.probabilities(sample, clicks, labels, with_pet=with_pet)
             after.append(_near(p, sample, generator))
         found[scan] = _measured(before, after) if shown else None
     return found

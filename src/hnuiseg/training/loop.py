@@ -48,7 +48,21 @@ Batch = tuple[Tensor, Tensor]  # images (batch, inputs, z, y, x), labels (batch,
 Told = Callable[[int, int, float], None]  # steps done and to do in this call, loss
 Loss = Callable[[Sequence[Tensor], Tensor], Tensor]  # logits at every scale, labels
 Masks = Callable[[int], AbstractContextManager[None]]  # within: a step's dropout masks
+Corrected = Callable[[nn.Module, int, Tensor, Tensor], Tensor]  # network, step, images, labels
 Watched = Callable[[int], None]  # the number of steps done
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What a recipe does in each step, beyond what every training does."""
+
+    loss_of: Loss = loss_at_every_scale
+    masks: Masks | None = None  # None: dropout draws from PyTorch's own generator
+    corrected: Corrected | None = None  # images changed by the network's answers to them
+    watched: Watched | None = None  # called by the first process; must leave the network as it is
+
+
+_PLAIN = Method()
 
 
 def train(
@@ -58,17 +72,13 @@ def train(
     folder: Path,
     told: Told | None = None,
     *,
-    loss_of: Loss = loss_at_every_scale,
-    masks: Masks | None = None,
+    method: Method = _PLAIN,
     workers: Workers | None = None,
-    watched: Watched | None = None,
 ) -> None:
     """Train in place; `batches(k)` yields this process' batches from step k on, always the same.
 
     Every `checkpoint_every` steps a checkpoint is written; a run in the same folder goes on
-    from it. `losses.jsonl` holds each step's loss and rate. `masks` holds dropout masks for a step;
-    without it dropout draws from PyTorch's own generator. `watched` is called after each step by
-    the first process, and before what follows by nobody: it must leave the network as it is.
+    from it. `losses.jsonl` holds each step's loss and rate.
 
     Raises TrainingStopped where the loss is no number: the last checkpoint stays, and
     `stopped.json` says at which step.
@@ -92,10 +102,12 @@ def train(
             # channels last are faster on CPUs; the copy to a GPU runs beside its computing
             seen = images.contiguous(memory_format=torch.channels_last_3d)
             seen, truth = (part.to(crew.device, non_blocking=True) for part in (seen, labels))
-            held = nullcontext() if masks is None else masks(step)
+            held = nullcontext() if method.masks is None else method.masks(step)
             with held, lower_precision(crew.device, schedule.precision):
+                if method.corrected is not None:
+                    seen = method.corrected(network, step, seen, truth)
                 found = model.every_scale(seen)
-            loss = loss_of([logits.float() for logits in found], truth)
+            loss = method.loss_of([logits.float() for logits in found], truth)
             mean = float(crew.mean(loss.detach()))
             if not math.isfinite(mean):
                 raise _stopped(folder, step, mean, crew)
@@ -113,8 +125,10 @@ def train(
             if told is not None:
                 told(step + 1 - first, schedule.steps - first, mean)
             done = step + 1
-            if watched is not None and not crew.rank:
-                watched(done)  # before the checkpoint: what a killed run has missed comes again
+            if method.watched is not None and not crew.rank:
+                method.watched(
+                    done
+                )  # before the checkpoint: what a killed run has missed comes again
             if (done % schedule.checkpoint_every == 0 or done == schedule.steps) and not crew.rank:
                 _keep(network, optimiser, folder, done, lines)
     network.eval()

@@ -6,7 +6,7 @@ patch, and a resumed training sees what one that was never stopped would have.
 
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hnuiseg.interaction import correction_clicks, prompts, stage_one_clicks
 from hnuiseg.preprocessing import ct_padding
+from hnuiseg.training.channels import channels
 from hnuiseg.training.intensity import changed
 from hnuiseg.training.loop import Batch
 from hnuiseg.training.placement import Patch, Placement, cut, random_turn
@@ -49,31 +50,58 @@ class Patches:
                 yield ready
 
     def batch(self, step: int, numbers: Sequence[int]) -> Batch:
-        """Images with prompts (patch, 4, z, y, x) and labels (patch, z, y, x) of one step."""
+        """Inputs (patch, c, z, y, x) and labels (patch, z, y, x) of one step."""
         made = [self.patch(step, number) for number in numbers]
         images = torch.stack([images for images, _ in made])
         return images, torch.stack([labels for _, labels in made]).long()
 
     def patch(
         self, step: int, number: int
-    ) -> tuple[Float[Tensor, "4 z y x"], UInt8[Tensor, "z y x"]]:
-        """One patch, changed and prompted."""
+    ) -> tuple[Float[Tensor, "c z y x"], UInt8[Tensor, "z y x"]]:
+        """One patch, changed and prompted; where there are rounds of corrections, not prompted."""
         generator = self._generator(_PATCH, step, number)
         sample = self.samples[self._who(step * self.scale.batch + number)]
         placement = drawn(sample, self.recipe, self.scale, generator)
         first = None if self.first is None else self.first[sample.name]
         air = ct_padding(self.scale.settings.ct_scheme)
         found = cut(sample, placement, air, first)
+        found = self._other_pet(found, sample, placement, air, generator)
         found = changed(found, self.recipe.intensity, generator)
-        clicks = self._prompts(found, generator)
-        return torch.cat([found.images, torch.from_numpy(clicks)]), found.labels
+        clicks = torch.from_numpy(self._prompts(found, generator))
+        inputs = channels(self.scale.settings, found.images, clicks, found.coverage)
+        return inputs, found.labels
+
+    def _other_pet(
+        self,
+        patch: Patch,
+        sample: StoredSample,
+        placement: Placement,
+        air: float,
+        generator: np.random.Generator,
+    ) -> Patch:
+        """The PET hidden, or moved against the CT, as often as the recipe says."""
+        recipe = self.recipe
+        if recipe.pet_hidden and generator.random() < recipe.pet_hidden:
+            images = patch.images.clone()
+            images[1] = 0.0
+            return replace(patch, images=images, coverage=torch.zeros_like(patch.coverage))
+        if recipe.pet_shift_mm:
+            moved_mm = generator.normal(0.0, recipe.pet_shift_mm, size=3)
+            z, y, x = (
+                start + round(float(mm / step))
+                for start, mm, step in zip(placement.start, moved_mm, sample.spacing, strict=True)
+            )
+            other = cut(sample, replace(placement, start=(z, y, x)), air)
+            images = torch.stack([patch.images[0], other.images[1]])
+            return replace(patch, images=images, coverage=other.coverage)
+        return patch
 
     def _prompts(
         self, patch: Patch, generator: np.random.Generator
     ) -> Float[np.ndarray, "2 z y x"]:
         """Clicks of the stage, for both classes together or none."""
         shape = (patch.labels.shape[0], patch.labels.shape[1], patch.labels.shape[2])
-        if generator.random() >= self.recipe.prompted[self.stage - 1]:
+        if self.recipe.rounds or generator.random() >= self.recipe.prompted[self.stage - 1]:
             return prompts(shape, ())
         labels = patch.labels.numpy()
         if patch.first is None:

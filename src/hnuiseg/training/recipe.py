@@ -1,14 +1,15 @@
-"""Training methods (`paper`) and sizes (`full`, `mini`): every number that decides the outcome.
+"""Training methods (`paper`, `plus`) and sizes (`full`, `mini`): all numbers that decide.
 
 Recipe and scale are independent: results name both. Where the paper leaves a number open,
 docs/paper.md says what was chosen and why.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from hnuiseg.errors import WrongCall
-from hnuiseg.models import COMPACT, FULL, ModelSettings
+from hnuiseg.interaction import Placement
+from hnuiseg.models import AVAILABILITY, BEFORE, COMPACT, FULL, ModelSettings
 from hnuiseg.training.intensity import Intensity
 
 STAGES = (1, 2, 3)
@@ -32,6 +33,12 @@ class Recipe:
     prompted: tuple[float, float, float] = (0.5, 0.0, 1.0)  # share of patches with clicks
     validate_every: int = 25  # epochs
     every_scale: bool = False  # the decoder's coarser answers are held to the truth too
+    rounds: int = 0  # most rounds of corrections a patch; 0: clicks are drawn from labels, once
+    placement: Placement = field(default_factory=Placement)  # of clicks in rounds
+    pet_hidden: float = 0.0  # share of patches that lose their PET
+    pet_shift_mm: float = 0.0  # standard deviation along each axis, CT against PET
+    extra_channels: tuple[str, ...] = ()
+    click_encoding: str = "ball"
 
     def to_json(self) -> dict[str, Any]:
         """For the record beside the weights."""
@@ -58,7 +65,19 @@ class Scale:
 PAPER = Recipe("paper")
 """The paper's method (sections 2.2, 2.3, 3.2)."""
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (PAPER,)}
+PLUS = Recipe(
+    "plus",
+    prompted=(0.6, 0.0, 0.6),  # the others keep the automatic answer good
+    every_scale=True,
+    rounds=3,
+    pet_hidden=0.25,
+    pet_shift_mm=2.0,  # rigid registration leaves about 5 mm, non-rigid 3 (Ireland 2007)
+    extra_channels=(AVAILABILITY, *BEFORE),
+    click_encoding="edt",
+)
+"""Corrections of the network's own answers; a PET that may be missing or off; channels for both."""
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (PAPER, PLUS)}
 
 SCALES: dict[str, Scale] = {
     "full": Scale(
@@ -80,6 +99,21 @@ SCALES: dict[str, Scale] = {
         hold_from=0.7,
     ),
 }
+
+
+def sized(recipe: Recipe, scale: Scale) -> Scale:
+    """The scale with the network inputs that the recipe adds."""
+    settings = scale.settings
+    inputs = {"inputs": len(settings.channels) + len(recipe.extra_channels)}
+    return replace(
+        scale,
+        settings=replace(
+            settings,
+            network_settings=settings.network_settings | (inputs if recipe.extra_channels else {}),
+            extra_channels=recipe.extra_channels,
+            click_encoding=recipe.click_encoding,
+        ),
+    )
 
 
 def recipe_named(name: str) -> Recipe:

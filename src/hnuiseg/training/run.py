@@ -20,10 +20,11 @@ from hnuiseg.errors import InputRefused, ModelMismatch, OutputFailed
 from hnuiseg.files import atomic_write
 from hnuiseg.models import Card, ModelFile, model_bytes, read_model
 from hnuiseg.networks import Precision, ResidualEncoderUNet, build, patch_masks
+from hnuiseg.training.corrections import Corrections
 from hnuiseg.training.data import Parts, samples_of
 from hnuiseg.training.first_masks import FirstMasks
 from hnuiseg.training.licence import all_licences
-from hnuiseg.training.loop import CHECKPOINT, Schedule, train
+from hnuiseg.training.loop import CHECKPOINT, Method, Schedule, train
 from hnuiseg.training.losses import loss_of_each
 from hnuiseg.training.patches import Patches
 from hnuiseg.training.recipe import STAGES, Recipe, Scale
@@ -136,7 +137,7 @@ def run_stage(
         stage.scale,
         stage.number,
         stage.seed,
-        FirstMasks(folder / "first-masks", samples) if _corrects(stage) else None,
+        FirstMasks(folder / "first-masks", samples) if _needs_first_masks(stage) else None,
     )
     numbers = range(crew.rank, stage.scale.batch, crew.count)
 
@@ -147,16 +148,18 @@ def run_stage(
     def loss_of(logits: Any, labels: torch.Tensor) -> torch.Tensor:
         return loss_of_each(logits, labels, every_scale=stage.recipe.every_scale)
 
+    corrected = None
+    if stage.recipe.rounds:
+        corrected = Corrections(stage.recipe, settings, stage.number, stage.seed, list(numbers))
+
     train(
         network,
         lambda first: patches.batches(first, numbers),
         stage.schedule,
         folder,
         lambda done, of, loss: tell(done / of, f"stage {stage.number}, loss {loss:.2f}"),
-        loss_of=loss_of,
-        masks=masks,
+        method=Method(loss_of, masks, corrected, _watch(stage, network, folder, crew, tell)),
         workers=crew,
-        watched=_watch(stage, network, folder, crew, tell),
     )
     if crew.rank == 0:
         card = _card(stage, validation_rows(folder))
@@ -179,6 +182,17 @@ def _corrects(stage: Stage) -> bool:
     return stage.number == STAGES[-1]
 
 
+def _clicks(stage: Stage) -> bool:
+    """Whether the network learns what clicks on an answer mean."""
+    prompted = stage.recipe.prompted[stage.number - 1] > 0
+    return _corrects(stage) or (stage.recipe.rounds > 0 and prompted)
+
+
+def _needs_first_masks(stage: Stage) -> bool:
+    """Where clicks are drawn from the errors of masks, and not of the network's own answers."""
+    return _corrects(stage) and not stage.recipe.rounds
+
+
 def _prepare(stage: Stage, folder: Path, crew: Workers, tell: Told) -> None:
     """Samples and first masks, before anybody needs them."""
     settings = stage.scale.settings
@@ -188,7 +202,7 @@ def _prepare(stage: Stage, folder: Path, crew: Workers, tell: Told) -> None:
 
     samples = samples_of(stage.parts.training, settings, making)
     samples_of(stage.parts.validation, settings, making)
-    if _corrects(stage):
+    if _needs_first_masks(stage):
         assert stage.begin is not None  # stage 1 alone starts from nothing
         FirstMasks(folder / "first-masks", samples).make(
             samples,
@@ -224,7 +238,7 @@ def _watch(
     samples: tuple[StoredSample, ...] = ()
     if crew.rank == 0:
         samples = samples_of(stage.parts.validation, stage.scale.settings)
-    seen = Validation(samples, folder, _corrects(stage), stage.seed, crew.device)
+    seen = Validation(samples, folder, _clicks(stage), stage.seed, crew.device)
     every = stage.recipe.validate_every * stage.steps_an_epoch
     last = stage.schedule.steps
 

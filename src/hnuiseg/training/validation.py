@@ -51,7 +51,7 @@ class Validation:
             if self.with_clicks:
                 generator = np.random.Generator(np.random.Philox([self.seed, number]))
                 clicks = correction_clicks(found, truth, generator)
-                corrected.append(dice(answers.labels(sample, clicks), truth))
+                corrected.append(dice(answers.labels(sample, clicks, found), truth))
         row: dict[str, Any] = {"step": step, "cases": len(self.samples), "dice": means(automatic)}
         if self.with_clicks:
             row["dice after clicks"] = means(corrected)

@@ -12,6 +12,7 @@ from hnuiseg.inference.engine import TorchEngine
 from hnuiseg.inference.passes import Passes
 from hnuiseg.interaction import Click, prompts
 from hnuiseg.models import ModelFile
+from hnuiseg.training.channels import channels
 from hnuiseg.training.sample_store import StoredSample
 from hnuiseg.volume import Grid
 
@@ -30,25 +31,40 @@ class WholeAnswers:
         self.engine = TorchEngine(model, self.hardware)
 
     def labels(
-        self, sample: StoredSample, clicks: Sequence[Click] = ()
+        self,
+        sample: StoredSample,
+        clicks: Sequence[Click] = (),
+        before: UInt8[np.ndarray, "z y x"] | None = None,
     ) -> UInt8[np.ndarray, "z y x"]:
         """Labels on the working grid; with clicks, by the network's own answer to them."""
-        return self.probabilities(sample, clicks).argmax(0).astype(np.uint8)
+        return self.probabilities(sample, clicks, before).argmax(0).astype(np.uint8)
 
     def probabilities(
-        self, sample: StoredSample, clicks: Sequence[Click] = (), *, with_pet: bool = True
+        self,
+        sample: StoredSample,
+        clicks: Sequence[Click] = (),
+        before: UInt8[np.ndarray, "z y x"] | None = None,
+        *,
+        with_pet: bool = True,
     ) -> Float[np.ndarray, "3 z y x"]:
-        """Mean probability of each class on the working grid; `with_pet` False hides the PET."""
-        images = np.concatenate([sample.images(sample.whole), prompts(sample.shape, clicks)])
-        coverage = sample.marks(sample.whole)[1].astype(bool)
+        """Mean probability of each class on the working grid; `with_pet` False hides the PET.
+
+        `before` are the labels that the clicks correct, for networks that look at them.
+        """
+        settings = self.model.settings
+        images = torch.from_numpy(sample.images(sample.whole))
+        coverage = torch.from_numpy(sample.marks(sample.whole)[1])
         if not with_pet:
-            images[1], coverage[:] = 0.0, False
+            images[1], coverage[:] = 0.0, 0
+        drawn = torch.from_numpy(prompts(sample.shape, clicks, settings.click_encoding))
+        answered = None if before is None else torch.from_numpy(before)
+        inputs = channels(settings, images, drawn, coverage, answered)
         passes = Passes(
             self.model,
             self.engine,
             self.options,
-            torch.from_numpy(images).to(self.hardware.device),
-            torch.from_numpy(coverage).to(self.hardware.device) if coverage.any() else None,
+            inputs.to(self.hardware.device),
+            coverage.bool().to(self.hardware.device) if coverage.any() else None,
             Grid.axial(sample.shape, sample.spacing),
         )
         sums = passes.stochastic() if self.options.uncertainty else passes.deterministic()

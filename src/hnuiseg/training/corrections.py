@@ -1,0 +1,69 @@
+"""Rounds of corrections in training: the network answers, is clicked at, and answers again.
+
+Only the last answer is learnt from. A share of the patches has no click at all, so that the
+automatic answer stays good.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hnuiseg.interaction import Click, one_of_each_class, prompts
+from hnuiseg.models import ModelSettings
+from hnuiseg.networks import as_in_use
+from hnuiseg.training.channels import with_answer
+from hnuiseg.training.recipe import Recipe
+from hnuiseg.volume import Triple
+
+_ROUNDS = 0x524F  # purpose of random numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What becomes of a step's inputs before they are learnt from."""
+
+    recipe: Recipe
+    settings: ModelSettings
+    stage: int
+    seed: int
+    numbers: Sequence[int]  # of this process' patches in each step
+
+    def __call__(self, network: nn.Module, step: int, images: Tensor, labels: Tensor) -> Tensor:
+        """Inputs (patch, c, z, y, x) with the clicks of up to `rounds` rounds, and the last answer.
+
+        By the network as it is in use, without dropout of its own: masks that are held stay.
+        """
+        generators = [self._generator(step, number) for number in self.numbers]
+        rounds = [self._rounds(generator) for generator in generators]
+        clicks: list[tuple[Click, ...]] = [() for _ in rounds]
+        spacing: Triple = self.settings.working_spacing or (1.0, 1.0, 1.0)
+        truth = labels.cpu().numpy().astype(np.uint8)
+        for round_ in range(max(rounds, default=0)):
+            with as_in_use(network), torch.no_grad():
+                answers = network(images).argmax(1).to(torch.uint8)
+            inputs = list(images)
+            for k, generator in enumerate(generators):
+                if round_ >= rounds[k]:
+                    continue
+                clicks[k] += one_of_each_class(
+                    answers[k].cpu().numpy(), truth[k], spacing, self.recipe.placement, generator
+                )
+                shape = (truth.shape[1], truth.shape[2], truth.shape[3])
+                drawn = torch.from_numpy(prompts(shape, clicks[k], self.settings.click_encoding))
+                inputs[k] = with_answer(
+                    self.settings, inputs[k], drawn.to(images.device), answers[k]
+                )
+            images = torch.stack(inputs)
+        return images.contiguous(memory_format=torch.channels_last_3d)
+
+    def _rounds(self, generator: np.random.Generator) -> int:
+        if generator.random() >= self.recipe.prompted[self.stage - 1]:
+            return 0
+        return int(generator.integers(1, self.recipe.rounds + 1))
+
+    def _generator(self, step: int, number: int) -> np.random.Generator:
+        key = [self.seed, self.stage, _ROUNDS, step, number]
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
