@@ -61,7 +61,8 @@ def prepare() -> None:
     "--suv-factors",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="CSV",
-    help="Factors to SUVbw for patients whose PET was given out in Bq/ml: PatientID and factor.",
+    help="Factors to SUVbw for patients whose PET was given out in Bq/ml, such as the organisers' "
+    "suv_conversion_tags.csv.",
 )
 def hecktor(source: Path, suv_factors: Path | None, **writing: Any) -> None:
     """HECKTOR 2022, 2025 or 2026, as its organisers deliver it."""

@@ -205,7 +205,6 @@ def _train(  # noqa: PLR0913 - one argument an option
     with progress() as shown:
         shown(None, "Starting")
         from hnuiseg.models import load_model
-        from hnuiseg.networks import chosen_precision
         from hnuiseg.training import (
             Stage,
             check_crew,
@@ -215,6 +214,7 @@ def _train(  # noqa: PLR0913 - one argument an option
             run_stage,
             scale_named,
             sized,
+            training_precision,
             workers,
         )
 
@@ -232,7 +232,7 @@ def _train(  # noqa: PLR0913 - one argument an option
                 parts_of(data if number == 1 else local or data, fold),
                 fold,
                 seed,
-                chosen_precision(precision, crew.device),
+                training_precision(precision, crew.device),
                 started,
             )
             files.append(run_stage(made, out, crew, resume=resume, told=shown))

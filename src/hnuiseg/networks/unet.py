@@ -101,13 +101,19 @@ class ConvNorm(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(batch, inputs, z, y, x) to (batch, outputs, z / stride, …)."""
-        if isinstance(self.norm, nn.BatchNorm3d) and not self.training:
+        if isinstance(self.norm, nn.BatchNorm3d) and not self.training and self._one_mask:
             normed = self._in_one(features, self.norm)
         else:
             found = self._convolved(features, self.conv.weight, self.conv.bias)
             normed = self.norm(self.dropout(found))
         result: Tensor = self.nonlin(normed)
         return result
+
+    @property
+    def _one_mask(self) -> bool:
+        """Whether all of a batch has the same dropout mask, or none."""
+        held = self.dropout.held if isinstance(self.dropout, ChannelDropout) else None
+        return held is None or len(held) == 1
 
     def _in_one(self, features: Tensor, norm: nn.BatchNorm3d) -> Tensor:
         """The same as one convolution: a held mask and kept statistics only scale and shift."""

@@ -9,7 +9,7 @@ from hnuiseg.training.publish import published
 from hnuiseg.training.recipe import RECIPES, SCALES, Recipe, Scale, recipe_named, scale_named, sized
 from hnuiseg.training.run import Stage, check_crew, model_before, run_stage
 from hnuiseg.training.runs import StageLog, read_run, write_page, write_tensorboard
-from hnuiseg.training.workers import workers
+from hnuiseg.training.workers import training_precision, workers
 
 __all__ = [
     "RECIPES",
@@ -33,6 +33,7 @@ __all__ = [
     "run_stage",
     "scale_named",
     "sized",
+    "training_precision",
     "workers",
     "write_page",
     "write_tensorboard",

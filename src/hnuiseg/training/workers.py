@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hnuiseg.errors import OutputFailed, WrongCall
+from hnuiseg.networks import Precision, chosen_precision
 
 
 class Workers(Protocol):
@@ -107,6 +108,15 @@ class Together:
     def wait(self) -> None:
         """Until every process is here."""
         self._fabric.barrier()
+
+
+def training_precision(name: str, device: torch.device) -> Precision:
+    """A precision by name. "auto" is bfloat16 where it is fast; else float32.
+
+    Never float16: its gradients vanish without a scale of their own.
+    """
+    chosen = chosen_precision(name, device)
+    return "float32" if chosen == "float16" else chosen
 
 
 def workers(device: str = "auto") -> Workers:
