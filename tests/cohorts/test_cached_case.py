@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hnuiseg.cohorts import AnnotatedCase, phantom, phantom_case
-from hnuiseg.cohorts.cached_case import DESCRIPTION, read_cached, write_cached
+from hnuiseg.cohorts.cached_case import DESCRIPTION, read_cached, write_array, write_cached
 from hnuiseg.errors import InputRefused, OutputFailed
 from hnuiseg.study import Notice
 from hnuiseg.volume import Volume
@@ -89,3 +89,34 @@ def test_what_is_damaged_is_refused(
 def test_a_folder_that_takes_nothing_is_said(annotated: AnnotatedCase, tmp_path: Path) -> None:
     with pytest.raises(OutputFailed, match="disk with room"):
         write_cached(annotated, tmp_path / "absent")
+
+
+def test_law_10_a_voxel_that_changed_is_noticed(annotated: AnnotatedCase, tmp_path: Path) -> None:
+    """Compression has no check of its own: a flipped bit may unpack without complaint."""
+    write_cached(annotated, tmp_path)
+    file = tmp_path / "ct.b2nd"
+    content = bytearray(file.read_bytes())
+    for place in np.linspace(len(content) // 4, 3 * len(content) // 4, 12).astype(int):
+        harmed = bytearray(content)
+        harmed[place] ^= 0x10
+        file.write_bytes(harmed)
+        with pytest.raises(InputRefused, match="--resume"):
+            read_cached(tmp_path)
+
+
+def test_arrays_of_another_size_cost_no_memory(annotated: AnnotatedCase, tmp_path: Path) -> None:
+    write_cached(annotated, tmp_path)
+    z, y, x = annotated.truth.grid.shape
+    (tmp_path / "truth.b2nd").unlink()
+    write_array(np.zeros((z + 1, y, x), np.uint8), tmp_path / "truth.b2nd")
+    with pytest.raises(InputRefused, match="of shape"):
+        read_cached(tmp_path)
+
+
+def test_a_truth_of_other_values_is_refused(annotated: AnnotatedCase, tmp_path: Path) -> None:
+    wrong = annotated.truth.array.copy()
+    wrong[0, 0, 0] = 3
+    truth = Volume(wrong, annotated.truth.grid, "label")
+    write_cached(replace(annotated, truth=truth), tmp_path)
+    with pytest.raises(InputRefused, match="other values than"):
+        read_cached(tmp_path)

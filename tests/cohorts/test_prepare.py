@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hnuiseg.cohorts.manifest import read_manifest, summary
 from hnuiseg.cohorts.prepare import prepare
 from hnuiseg.cohorts.splits import read_splits
 from hnuiseg.errors import InputRefused, OutputFailed
+from hnuiseg.volume import Volume
 
 
 def _annotated(index: int) -> AnnotatedCase:
@@ -195,3 +197,66 @@ def test_law_8_a_full_disk_keeps_what_is_finished(
     assert [p.name for p in (tmp_path / "out" / "cases").iterdir()] == ["case-0"]
     prepare(made.cohort(), tmp_path / "out", resume=True)
     assert made.read == [0, 1, 1, 2]
+
+
+def test_a_case_read_in_another_way_is_read_anew(tmp_path: Path) -> None:
+    """Other patterns of names, targets or factors: the truth is another one."""
+    made = Patients(tmp_path / "source", 2)
+    prepare(made.cohort(), tmp_path / "out")
+    other = made.cohort()
+    other = replace(other, cases=tuple(replace(case, how="other") for case in other.cases))
+    prepare(other, tmp_path / "out", resume=True)
+    assert made.read == [0, 1, 0, 1]
+
+
+def test_law_11_a_new_patient_changes_nobodys_side(tmp_path: Path) -> None:
+    prepare(Patients(tmp_path / "source", 8).cohort(), tmp_path / "out", seed=1)
+    before = read_splits(tmp_path / "out" / "splits.json")
+    prepare(Patients(tmp_path / "source", 12).cohort(), tmp_path / "out", seed=1, resume=True)
+    after = read_splits(tmp_path / "out" / "splits.json")
+    assert after.known == {f"test:P{k}" for k in range(6)}
+    for old, new in zip(before.folds, after.folds, strict=True):
+        assert set(old) <= set(new)
+    assert after.calibration == before.calibration
+
+
+def test_an_edited_split_that_is_wrong_is_refused_not_overwritten(tmp_path: Path) -> None:
+    made = Patients(tmp_path / "source", 4)
+    prepare(made.cohort(), tmp_path / "out", seed=1)
+    file = tmp_path / "out" / "splits.json"
+    edited = json.loads(file.read_text())
+    edited["folds"][0] = edited["folds"][1] = ["test:P0"]
+    file.write_text(json.dumps(edited))
+    with pytest.raises(InputRefused, match="is in two folds"):
+        prepare(made.cohort(), tmp_path / "out", seed=1, resume=True)
+    assert json.loads(file.read_text()) == edited
+
+
+@pytest.mark.parametrize("name", ["..", "/tmp/x", "a/b", "", 3, "a b"])
+def test_a_manifest_cannot_choose_where_files_go(tmp_path: Path, name: object) -> None:
+    prepare(Patients(tmp_path / "source", 1).cohort(), tmp_path / "out")
+    file = tmp_path / "out" / "manifest.json"
+    whole = json.loads(file.read_text())
+    for place in ("kind", "name"):
+        harmed = json.loads(json.dumps(whole))
+        (harmed if place == "kind" else harmed["cases"][0])[place] = name
+        file.write_text(json.dumps(harmed))
+        with pytest.raises(InputRefused, match="manifest"):
+            read_manifest(tmp_path / "out")
+
+
+def test_truth_that_no_network_sees_is_said(tmp_path: Path) -> None:
+    found = _annotated(0)
+    z, y, x = found.truth.grid.shape
+    labels = np.zeros((z, y, x), np.uint8)
+    labels[0, 0, :2] = 1
+    field = (slice(1, z), slice(0, y), slice(0, x))
+    far = replace(
+        found,
+        case=replace(found.case, field=field),
+        truth=Volume(labels, found.truth.grid, "label"),
+    )
+    listed = ListedCase("a", "a", "", (), lambda: far)
+    cohort = Cohort("test", "none", False, ("GTVp", "GTVn"), (listed,))
+    (case,) = prepare(cohort, tmp_path / "out").cases
+    assert "0.58 ml of the truth lie outside" in case.warnings[-1]  # 2 of 8 x 6 x 6 mm

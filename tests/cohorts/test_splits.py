@@ -161,3 +161,21 @@ def test_a_patient_whom_the_file_misses_is_named() -> None:
         check_covers(splits, ["e", "a", "d"])
     with pytest.raises(InputRefused, match="miss patient d;"):
         check_covers(Splits(0, (("a",),), ((),)), ["a", "d"])
+
+
+def test_patients_to_test_on_are_used_for_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "splits.json"
+    splits = Splits(1, (("a", "b"), ("c",)), (("k",), ("k",)), ("t", "u"))
+    write_splits(splits, file)
+    assert read_splits(file) == splits
+    check_covers(splits, ["a", "b", "c", "k", "t", "u"])
+    for fold in range(2):
+        sides = (splits.training(fold), splits.validation(fold), splits.calibration_of(fold))
+        assert not {p for side in sides for p in side} & set(splits.testing)
+    for harmed in (
+        Splits(1, (("a", "t"), ("c",)), ((), ()), ("t",)),
+        Splits(1, (("a",), ("c",)), (("t",), ()), ("t",)),
+    ):
+        write_splits(harmed, file)
+        with pytest.raises(InputRefused, match="tested on and used before"):
+            read_splits(file)

@@ -29,7 +29,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> StoredSample:
     images[1][marks[1] == 0] = 0
     write_array(images, folder / "images.b2nd")
     write_array(marks.astype(np.uint8), folder / "marks.b2nd")
-    return StoredSample("a", "p", SHAPE, SPACING, {}, folder)
+    return StoredSample("a", "p", SHAPE, SPACING, folder, {})
 
 
 sizes = st.tuples(*[st.integers(1, 16)] * 3)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from hnuiseg.cohorts import read_cached
-from hnuiseg.errors import InputRefused, OutputFailed, TrainingStopped
+from hnuiseg.cohorts import read_cached, write_array
+from hnuiseg.errors import InputRefused, ModelMismatch, OutputFailed, TrainingStopped
 from hnuiseg.files import atomic_write
-from hnuiseg.models import read_model
+from hnuiseg.models import Card, ModelFile, read_model
+from hnuiseg.networks import build
 from hnuiseg.training.data import EVERYONE, parts_of, samples_of
 from hnuiseg.training.first_masks import FirstMasks
 from hnuiseg.training.loop import LOSSES, STOPPED
@@ -116,8 +117,7 @@ def test_another_call_is_not_gone_on_with(trained: Path, data: Path) -> None:
             run_stage(replace(longer, **change), trained, CREW, resume=True)  # type: ignore[arg-type]
     run_stage(longer, trained, CREW, resume=True)  # finished: nothing to do
     after = {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()}
-    changed = {p.name for p in before if before[p] != after[p]}
-    assert changed <= {"run.json"}
+    assert before == after
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_state(
@@ -167,8 +167,6 @@ def test_law_11_prompts_of_each_stage(data: Path, tmp_path: Path) -> None:
 
     samples = first.samples
     perfect, empty = (FirstMasks(tmp_path / name, samples) for name in ("perfect", "empty"))
-    from hnuiseg.cohorts import write_array
-
     for sample in samples:
         truth = sample.marks(sample.whole)[0]
         for name, mask in (("perfect", truth), ("empty", np.zeros_like(truth))):
@@ -253,3 +251,88 @@ def test_full_scale_makes_a_step(data: Path, tmp_path: Path) -> None:
     hu = (sample.images(sample.whole)[0] * 1000).round(1)
     there = np.isin(hu, ct.array.clip(-1024, 3071).round(1))
     assert there.mean() > 0.99  # voxels as they are: nothing interpolated
+
+
+def test_law_11_nobody_held_back_was_learnt_from_in_a_stage_before(
+    data: Path, tmp_path: Path
+) -> None:
+    recipe = replace(SHORT, epochs=1, validate_every=9)
+    first = Stage(1, recipe, TINY, parts_of([data], 0), "0", 7, "float32", None)
+    file = run_stage(first, tmp_path, CREW, resume=False)
+    other = Stage(2, recipe, TINY, parts_of([data], 1), "1", 7, "float32", read_model(file))
+    with pytest.raises(InputRefused, match="was learnt from in stage 1 and is held back"):
+        run_stage(other, tmp_path, CREW, resume=False)
+    second = Stage(2, recipe, TINY, parts_of([data], 0), "0", 7, "float32", read_model(file))
+    before = run_stage(second, tmp_path, CREW, resume=True)
+    third = Stage(3, recipe, TINY, parts_of([data], 1), "1", 7, "float32", read_model(before))
+    with pytest.raises(InputRefused, match="was learnt from in stage"):
+        run_stage(third, tmp_path, CREW, resume=False)
+
+
+def test_law_11_patients_to_test_on_are_on_no_side(tmp_path: Path) -> None:
+    folder = data_set(tmp_path / "set", 4)
+    splits = json.loads((folder / "splits.json").read_text())
+    kept = next(fold for fold in splits["folds"] if fold).pop()
+    splits["testing"] = [kept]
+    atomic_write(folder / "splits.json", json.dumps(splits).encode())
+    for fold in (0, 1, EVERYONE):
+        parts = parts_of([folder], fold)
+        assert [ref.patient for ref in parts.testing] == [kept]
+        used = (*parts.training, *parts.validation, *parts.calibration)
+        assert kept not in {ref.patient for ref in used}
+
+
+def test_a_gradient_that_is_no_number_never_reaches_the_weights(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = _stage(data)
+    calls = []
+
+    def norm(*_: object) -> torch.Tensor:
+        calls.append(1)
+        return torch.tensor(float("nan") if len(calls) == 6 else 1.0)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", norm)
+    monkeypatch.setattr(Stage, "schedule", replace(stage.schedule, checkpoint_every=2))
+    with pytest.raises(TrainingStopped, match="gradient"):
+        run_stage(stage, tmp_path, CREW, resume=False)
+    kept = torch.load(tmp_path / "stage1" / "checkpoint.pt", weights_only=True)
+    assert kept["step"] == 4
+    assert all(bool(torch.isfinite(w).all()) for w in kept["network"].values())
+
+
+def test_a_model_made_for_other_images_is_no_beginning(trained: Path, data: Path) -> None:
+    model = read_model(trained / "stage1" / "model.safetensors")
+    other = replace(model, settings=replace(model.settings, ct_scheme="raw"))
+    with pytest.raises(ModelMismatch, match="another ct_scheme"):
+        run_stage(_stage(data, 2, trained, begin=other), trained, CREW, resume=True)
+
+
+def test_damaged_samples_and_masks_are_made_anew(data: Path, tmp_path: Path) -> None:
+    settings = TINY.settings
+    ref = parts_of([data], EVERYONE).training[0]
+    sample = ref.sample(settings)
+    before = sample.images(sample.whole)
+    for name in ("images.b2nd", "places.npy", "sample.json"):
+        (sample.folder / name).write_bytes(b"damaged")
+        np.testing.assert_array_equal(ref.sample(settings).images(sample.whole), before)
+    masks = FirstMasks(tmp_path, [sample])
+    write_array(np.ones(sample.shape, np.uint8), tmp_path / f"{sample.name}.b2nd")
+    assert masks[sample.name].all()
+    (tmp_path / f"{sample.name}.b2nd").write_bytes(b"damaged")
+    model = ModelFile(
+        Card("a", "", "", "", "", "", "", 0, {}, ""),
+        settings,
+        {k: v.numpy() for k, v in build(settings.network, {}).state_dict().items()},
+        "",
+    )
+    masks.make([sample], model, CREW.device)
+    assert masks[sample.name].shape == sample.shape
+
+
+def test_a_damaged_checkpoint_is_refused(data: Path, tmp_path: Path) -> None:
+    stage = _stage(data)
+    (tmp_path / "stage1").mkdir()
+    (tmp_path / "stage1" / "checkpoint.pt").write_bytes(b"damaged")
+    with pytest.raises(InputRefused, match="the checkpoint of this training"):
+        run_stage(stage, tmp_path, CREW, resume=True)

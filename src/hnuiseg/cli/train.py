@@ -202,6 +202,10 @@ def _train(  # noqa: PLR0913 - one argument an option
     device: str,
 ) -> None:
     stages = _stages(stage, all_stages, local)
+    if begin and stages[0] == 1:
+        raise WrongCall(
+            "--from with stage 1", "--from with --stage 2 or 3", "leave one of the two out"
+        )
     with progress() as shown:
         shown(None, "Starting")
         from hnuiseg.models import load_model

@@ -1,6 +1,12 @@
 """Where training and test cases come from: readers of cohorts, prepared data sets, the phantom."""
 
-from hnuiseg.cohorts.cached_case import open_array, read_array, read_cached, write_array
+from hnuiseg.cohorts.cached_case import (
+    cached_hash,
+    open_array,
+    read_array,
+    read_cached,
+    write_array,
+)
 from hnuiseg.cohorts.clinic import clinic
 from hnuiseg.cohorts.folder import folder
 from hnuiseg.cohorts.hecktor import hecktor
@@ -27,6 +33,7 @@ __all__ = [
     "RegionTable",
     "Splits",
     "Variant",
+    "cached_hash",
     "check_covers",
     "clinic",
     "described",

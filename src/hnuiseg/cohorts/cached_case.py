@@ -6,6 +6,7 @@ loss and can be read in parts.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from hnuiseg.cohorts.listing import AnnotatedCase
 from hnuiseg.dicom import SuvFactor
 from hnuiseg.errors import InputRefused, OutputFailed
 from hnuiseg.files import atomic_write
+from hnuiseg.limits import check_grid
 from hnuiseg.study import Case, Notice, PetImage, Provenance
 from hnuiseg.volume import Grid, Unit, Volume, covered, resample
 
@@ -27,12 +29,15 @@ if TYPE_CHECKING:
 FORMAT = 1
 DESCRIPTION = "case.json"
 ENDING = ".b2nd"
+_VOLUMES = ("ct", "truth", "pet")
+_TYPES = ("int16", "uint8", "int32", "float32", "float64", "uint16")
+_TRUTH = (0, 1, 2, 255)
 # voxels a side; a patch of training is read in half the time that larger blocks or ZSTD take
 _CHUNK, _BLOCK = 64, 16
 
 
 def write_cached(annotated: AnnotatedCase, folder: Path) -> str:
-    """Write into an empty folder; the SHA-256 of what was written: voxels, grids and truth.
+    """Write into an empty folder; the SHA-256 of what a training sees of it.
 
     OutputFailed where the disk refuses.
     """
@@ -40,45 +45,47 @@ def write_cached(annotated: AnnotatedCase, folder: Path) -> str:
     volumes = {"ct": case.ct, "truth": annotated.truth}
     if case.pet is not None:
         volumes["pet"] = case.pet.native
-    hashed = hashlib.sha256()
-    for name, volume in sorted(volumes.items()):
+    for name, volume in volumes.items():
         write_array(volume.array, folder / f"{name}{ENDING}")
-        hashed.update(json.dumps([name, volume.unit, asdict(volume.grid)]).encode())
-        hashed.update(str(volume.array.dtype).encode())
-        hashed.update(np.ascontiguousarray(volume.array).data)
+    sha256 = _hash(annotated)
     described = {
         "format": FORMAT,
-        "sha256": hashed.hexdigest(),
+        "sha256": sha256,
         "volumes": {
-            name: {"unit": volume.unit, "grid": asdict(volume.grid)}
+            name: {
+                "unit": volume.unit,
+                "type": str(volume.array.dtype),
+                "grid": asdict(volume.grid),
+            }
             for name, volume in volumes.items()
         },
         "suv": None if case.pet is None else asdict(case.pet.suv),
         "notices": [asdict(notice) for notice in case.notices],
         "provenance": asdict(case.provenance),
-        "field": None if case.field is None else [[s.start, s.stop] for s in case.field],
+        "field": _ends(case),
         "notes": list(annotated.notes),
     }
     atomic_write(folder / DESCRIPTION, json.dumps(described, indent=1).encode())
-    return hashed.hexdigest()
+    return sha256
 
 
 def read_cached(folder: Path) -> AnnotatedCase:
-    """The case in a folder that `write_cached` filled; InputRefused where it is damaged."""
+    """The case in a folder that `write_cached` filled; InputRefused where it is damaged.
+
+    What is read is compared with the hash of what was written: compression has no check of its
+    own, and a voxel that has changed must not be learnt from (law 10).
+    """
     try:
         described = json.loads((folder / DESCRIPTION).read_text())
         if described["format"] != FORMAT:
             raise ValueError(f"format {described['format']!r}")
         volumes = {
-            name: Volume(
-                read_array(folder / f"{name}{ENDING}"),
-                _grid(said["grid"]),
-                cast(Unit, said["unit"]),
-            )
-            for name, said in described["volumes"].items()
+            name: _volume(folder / f"{name}{ENDING}", described["volumes"][name])
+            for name in _VOLUMES
+            if name in described["volumes"]
         }
         field = described["field"]
-        return AnnotatedCase(
+        found = AnnotatedCase(
             Case(
                 volumes["ct"],
                 _pet(volumes["pet"], volumes["ct"].grid, described["suv"])
@@ -92,10 +99,25 @@ def read_cached(folder: Path) -> AnnotatedCase:
             volumes["truth"],
             tuple(described["notes"]),
         )
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        if _hash(found) != described["sha256"]:
+            raise ValueError("its voxels aren't those that were written")
+        return found
+    except (OSError, ValueError, LookupError, TypeError, InputRefused) as error:
         raise InputRefused(
             f"the prepared case {folder.name} can't be read ({type(error).__name__}: "
             f"{str(error)[:80]})",
+            "a data set of `hnuiseg prepare`, whole",
+            "delete this case's folder and call `hnuiseg prepare … --resume`",
+        ) from error
+
+
+def cached_hash(folder: Path) -> str:
+    """The hash that a prepared case carries. InputRefused where there is none."""
+    try:
+        return str(json.loads((folder / DESCRIPTION).read_text())["sha256"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputRefused(
+            f"the prepared case {folder.name} can't be read ({type(error).__name__})",
             "a data set of `hnuiseg prepare`, whole",
             "delete this case's folder and call `hnuiseg prepare … --resume`",
         ) from error
@@ -117,6 +139,8 @@ def write_array(array: Shaped[np.ndarray, "*space"], path: Path) -> None:
             blocks=tuple(min(n, _BLOCK) for n in parts),
             cparams={"codec": blosc2.Codec.LZ4HC, "clevel": 5},
         )
+        with path.open("rb") as written:  # a power cut must not leave half of it
+            os.fsync(written.fileno())
     except (OSError, RuntimeError) as error:
         path.unlink(missing_ok=True)
         raise OutputFailed(
@@ -134,9 +158,16 @@ def open_array(path: Path) -> Any:
         raise ValueError(f"{path.name} is damaged") from error
 
 
-def read_array(path: Path) -> Shaped[np.ndarray, "*space"]:
-    """A whole array. OSError, ValueError where it isn't there or is damaged."""
+def read_array(
+    path: Path, shape: tuple[int, ...], kind: str = "uint8"
+) -> Shaped[np.ndarray, "*space"]:
+    """A whole array of that shape and type; memory is spent on no other.
+
+    OSError, ValueError where it isn't there, is another or is damaged.
+    """
     array = open_array(path)
+    if tuple(array.shape) != tuple(shape) or str(array.dtype) != kind:
+        raise ValueError(f"{path.name} holds {array.dtype} of shape {tuple(array.shape)[:4]}")
     try:
         return np.asarray(array[...])
     except RuntimeError as error:
@@ -147,6 +178,36 @@ def _pet(native: Volume, ct: Grid, suv: Mapping[str, Any]) -> PetImage:
     """On the CT's grid it is made anew, as when the study was read: a tenth of the space."""
     on_ct = resample(native, ct)
     return PetImage(on_ct, covered(native.grid, ct), native, SuvFactor(**_tuples(suv)))
+
+
+def _volume(path: Path, said: Mapping[str, Any]) -> Volume:
+    grid = _grid(said["grid"])
+    check_grid(grid, path.name)
+    if said["type"] not in _TYPES:
+        raise ValueError(f"voxels of type {said['type']!r:.20}")
+    array = read_array(path, grid.shape, said["type"])
+    if path.stem == "truth" and not np.isin(array, _TRUTH).all():
+        raise ValueError("a truth of other values than 0, 1, 2 and 255")
+    return Volume(array, grid, cast(Unit, said["unit"]))
+
+
+def _hash(annotated: AnnotatedCase) -> str:
+    """SHA-256 of all that a training sees: voxels, grids, truth, SUV and what is searched."""
+    case = annotated.case
+    volumes = {"ct": case.ct, "truth": annotated.truth}
+    if case.pet is not None:
+        volumes["pet"] = case.pet.native
+    suv = None if case.pet is None else asdict(case.pet.suv)
+    hashed = hashlib.sha256(json.dumps([suv, _ends(case)]).encode())
+    for name, volume in sorted(volumes.items()):
+        hashed.update(json.dumps([name, volume.unit, asdict(volume.grid)]).encode())
+        hashed.update(str(volume.array.dtype).encode())
+        hashed.update(np.ascontiguousarray(volume.array).data)
+    return hashed.hexdigest()
+
+
+def _ends(case: Case) -> list[list[int]] | None:
+    return None if case.field is None else [[s.start, s.stop] for s in case.field]
 
 
 def _grid(said: Mapping[str, Any]) -> Grid:

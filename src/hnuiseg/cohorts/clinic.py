@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from hnuiseg.cohorts.listing import Cohort, LeftOut, ListedCase
-from hnuiseg.cohorts.regions import drawn_case, require_folder, subfolders, topmost
-from hnuiseg.dicom import roi_name_rules
+from hnuiseg.cohorts.regions import drawn_case, patterns_said, require_folder, subfolders, topmost
 from hnuiseg.errors import InputRefused
 
 SCANS = ("PRI", "PLAN")
@@ -34,7 +33,7 @@ def clinic(folder: Path, roi_names: Path | None = None) -> Cohort:
     InputRefused where there is no such folder or the pattern file can't be used.
     """
     require_folder(folder)
-    roi_name_rules(roi_names)
+    how = patterns_said(roi_names)
     scans, left_out = _by_patient(folder)
     cases = list[ListedCase]()
     taken = set[str]()
@@ -47,7 +46,7 @@ def clinic(folder: Path, roi_names: Path | None = None) -> Cohort:
             read = partial(
                 drawn_case, place, roi_names, without_pet=_ALONE if scan == "PLAN" else ""
             )
-            cases.append(ListedCase(f"{stem}-{scan}", patient, "", (place,), read))
+            cases.append(ListedCase(f"{stem}-{scan}", patient, "", (place,), read, how))
     if not scans:
         raise InputRefused(
             f"{folder.name} holds no folder PRI or PLAN",

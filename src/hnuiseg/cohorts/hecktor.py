@@ -68,8 +68,9 @@ def hecktor(folder: Path, suv_factors: Path | None = None) -> Cohort:
             left_out.append(LeftOut(patient, own))
             continue
         sources = tuple(path for path in (own.ct, own.labels, own.pet) if path is not None)
+        how = "" if own.suv_per_bqml is None else f"{own.suv_per_bqml:.9g} g/ml per Bq/ml"
         centre = centres.get(patient, patient.split("-")[0])
-        cases.append(ListedCase(patient, patient, centre, sources, partial(_read, own)))
+        cases.append(ListedCase(patient, patient, centre, sources, partial(_read, own), how))
     return Cohort("hecktor", LICENCE, False, ("GTVp", "GTVn"), tuple(cases), tuple(left_out))
 
 

@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from hnuiseg.cohorts.listing import Cohort, LeftOut, ListedCase
-from hnuiseg.cohorts.regions import drawn_case, require_folder, subfolders, topmost
-from hnuiseg.dicom import roi_name_rules
+from hnuiseg.cohorts.regions import drawn_case, patterns_said, require_folder, subfolders, topmost
 from hnuiseg.errors import InputRefused
 
 _PATIENT = re.compile(r"HN\d+")
@@ -27,7 +26,7 @@ def hn1(folder: Path, roi_names: Path | None = None) -> Cohort:
     InputRefused where there is no such folder or the pattern file can't be used.
     """
     require_folder(folder)
-    roi_name_rules(roi_names)
+    how = patterns_said(roi_names)
     patients, closed = topmost(folder, _is_patient)
     if not patients:
         raise InputRefused(
@@ -48,6 +47,7 @@ def hn1(folder: Path, roi_names: Path | None = None) -> Cohort:
             "MAASTRO",
             (patient,),
             partial(drawn_case, patient, roi_names, without_pet=_NO_WEIGHT),
+            how,
         )
         for patient in patients
         if often[patient.name] == 1

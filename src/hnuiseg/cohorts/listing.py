@@ -33,6 +33,7 @@ class ListedCase:
     centre: str  # where it was scanned; empty where nobody says
     sources: tuple[Path, ...]  # the files and folders that `read` reads
     read: Callable[[], AnnotatedCase]
+    how: str = ""  # what else decides what is read: options, patterns of names
 
 
 @dataclass(frozen=True, slots=True)

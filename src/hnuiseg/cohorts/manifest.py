@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from hnuiseg.volume import Triple, components
 FORMAT = 1
 MANIFEST = "manifest.json"
 IGNORE = 255
+_NAME = re.compile(r"\w[\w.\-]*")  # names become folders' and files'
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,25 @@ class CaseEntry:
             (volumes[0], volumes[1]),
             (lesions[0], lesions[1]),
             round(float(np.count_nonzero(truth == IGNORE)) * grid.voxel_ml, 3),
-            (*(notice.text for notice in found.case.notices), *found.notes),
+            (*(notice.text for notice in found.case.notices), *found.notes, *_outside(found)),
             sha256,
         )
 
     def to_json(self) -> dict[str, object]:
         """By field."""
         return asdict(self)
+
+
+def _outside(found: AnnotatedCase) -> tuple[str, ...]:
+    """Tumour that no network will be shown: nothing is learnt from it, and nothing measured."""
+    if found.case.field is None:
+        return ()
+    drawn = (found.truth.array == 1) | (found.truth.array == 2)
+    lost = int(np.count_nonzero(drawn)) - int(np.count_nonzero(drawn[found.case.field]))
+    if not lost:
+        return ()
+    ml = lost * found.case.ct.grid.voxel_ml
+    return (f"{ml:.2f} ml of the truth lie outside the head and neck that is searched",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,9 @@ def read_manifest(folder: Path) -> Manifest:
         said = json.loads((folder / MANIFEST).read_text())
         if said["format"] != FORMAT:
             raise ValueError(f"format {said['format']!r}")
+        names = [said["kind"], *(case["name"] for case in said["cases"])]
+        if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
+            raise ValueError("a name that isn't letters, digits, '-', '_' and '.'")
         return Manifest(
             said["kind"],
             said["licence"],
@@ -156,4 +173,8 @@ def _named(classes: Sequence[str]) -> tuple[str, str]:
 def entry_from(said: Mapping[str, object]) -> CaseEntry:
     """An entry as `to_json` gave it. TypeError where it is none."""
     known = {k: tuple(v) if isinstance(v, list) else v for k, v in said.items()}
-    return CaseEntry(**known)  # type: ignore[arg-type]
+    entry = CaseEntry(**known)  # type: ignore[arg-type]
+    texts = (entry.name, entry.patient, entry.scan, entry.centre, entry.licence, entry.sha256)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("names, licence and hash are text")
+    return entry

@@ -87,6 +87,7 @@ def openkbp(folder: Path, targets: bool = True) -> Cohort:
             "folders pt_N with ct.csv, or files pt_N.npz",
             "name the folder that was unpacked",
         )
+    how = "targets" if targets else "no targets"
     cases = list[ListedCase]()
     left_out = [LeftOut(patient, "no ct.csv") for patient in without - found.keys()]
     for patient, places in sorted(found.items()):
@@ -97,7 +98,7 @@ def openkbp(folder: Path, targets: bool = True) -> Cohort:
             continue
         ((place, stored),) = places
         read = partial(_annotated, place, stored, targets)
-        cases.append(ListedCase(patient, patient, "", (place,), read))
+        cases.append(ListedCase(patient, patient, "", (place,), read, how))
     left_out.sort(key=lambda one: one.name)
     return Cohort("openkbp", "MIT (open-kbp)", True, CLASSES, tuple(cases), tuple(left_out))
 

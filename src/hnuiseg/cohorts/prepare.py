@@ -7,6 +7,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from secrets import token_hex
@@ -15,7 +16,7 @@ from hnuiseg.cohorts.cached_case import write_cached
 from hnuiseg.cohorts.listing import Cohort, LeftOut, ListedCase
 from hnuiseg.cohorts.manifest import CaseEntry, Manifest, entry_from, write_manifest
 from hnuiseg.cohorts.sheet import write_picture, write_sheet
-from hnuiseg.cohorts.splits import check_covers, make_splits, read_splits, write_splits
+from hnuiseg.cohorts.splits import extended, make_splits, read_splits, write_splits
 from hnuiseg.errors import HnuisegError, InputRefused, OutputFailed
 from hnuiseg.files import atomic_write
 
@@ -24,6 +25,7 @@ SPLITS = "splits.json"
 _RECORD = "prepare.json"
 _ENTRY = "entry.json"
 PICTURE = "picture.png"
+_SOFTWARE = f"hnuiseg {metadata.version('hnuiseg')}"
 
 Told = Callable[[float, str], None]
 
@@ -67,7 +69,7 @@ def prepare(
         cohort.classes,
         tuple(entries),
         tuple(sorted(left_out, key=lambda one: one.name)),
-        f"hnuiseg {metadata.version('hnuiseg')}",
+        _SOFTWARE,
     )
     _split(manifest, out / SPLITS, seed)
     write_sheet(manifest, out, f"{CASES}/{{}}/{PICTURE}")
@@ -83,7 +85,7 @@ def _prepared(listed: ListedCase, cohort: Cohort, folder: Path) -> CaseEntry:
         try:
             kept = json.loads((folder / _ENTRY).read_text())
             if kept["sources"] == stamp:
-                return entry_from(kept["entry"])
+                return replace(entry_from(kept["entry"]), licence=cohort.licence)
         except (ValueError, LookupError, TypeError):
             pass  # damaged: made anew
     found = listed.read()
@@ -108,14 +110,15 @@ def _prepared(listed: ListedCase, cohort: Cohort, folder: Path) -> CaseEntry:
 
 
 def _stamp(listed: ListedCase) -> list[list[object]]:
-    """Names, sizes and times of change of what a case is read from."""
+    """What a case is made of: by what, how, and names, sizes and times of change of its files."""
     files = sorted(
         file
         for source in listed.sources
         for file in ([source] if source.is_file() else source.rglob("*"))
         if file.is_file()
     )
-    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    made: list[object] = [_SOFTWARE, listed.how, listed.patient, listed.centre]
+    return [made, *([f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files)]
 
 
 def _claim(out: Path, cohort: Cohort, seed: int, resume: bool) -> None:
@@ -155,14 +158,18 @@ def _claim(out: Path, cohort: Cohort, seed: int, resume: bool) -> None:
 
 
 def _split(manifest: Manifest, path: Path, seed: int) -> None:
-    """A split that is there stays as it is where it covers everyone: trainings rest on it."""
-    if path.exists():
-        try:
-            check_covers(read_splits(path), manifest.patients)
-            return
-        except InputRefused:
-            pass  # more patients than before: the old split says nothing about them
-    write_splits(make_splits(manifest.patients, seed), path)
+    """A split that is there stays, with patients that are new put into its folds.
+
+    Trainings rest on it: who was held back from one must not be learnt from in the next. A file
+    that a person has damaged is refused, not overwritten.
+    """
+    if not path.exists():
+        write_splits(make_splits(manifest.patients, seed), path)
+        return
+    splits = read_splits(path)
+    longer = extended(splits, manifest.patients)
+    if longer != splits:
+        write_splits(longer, path)
 
 
 def _one_line(error: HnuisegError) -> str:

@@ -95,6 +95,13 @@ def drawn_case(
     return AnnotatedCase(case, truth.volume, (*notes, *said, *unread, *dropped, *truth.notes))
 
 
+def patterns_said(roi_names: Path | None) -> str:
+    """Names a pattern file by its rules; InputRefused where it can't be used."""
+    rules = roi_name_rules(roi_names)
+    said = [(r.region, r.certain, [p.pattern for p in r.patterns]) for r in rules]
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
 def structure_sets(folder: Path) -> tuple[tuple[StructureSet, ...], tuple[LeftOut, ...]]:
     """Every RTSTRUCT below a folder, a second copy of a file but once; and what can't be read."""
     found, lost = list[StructureSet](), list[LeftOut]()

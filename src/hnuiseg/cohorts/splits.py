@@ -1,11 +1,13 @@
 """Who is trained on, validated on and kept for calibration: by patient, in five folds, in a file.
 
-Fold 0 is the paper's 80/20 split (section 2.2); the five together its cross-validation.
+Fold 0 is the paper's 80/20 split (section 2.2); the five together its cross-validation. A file may
+also name patients to test on: they are in no fold, and nothing learns from them, validates or
+calibrates on them.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,13 @@ class Splits:
     seed: int
     folds: tuple[tuple[str, ...], ...]
     calibration: tuple[tuple[str, ...], ...]
+    testing: tuple[str, ...] = ()  # in no fold
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every patient that is named."""
+        parts = (*self.folds, *self.calibration, self.testing)
+        return frozenset(patient for part in parts for patient in part)
 
     def validation(self, fold: int) -> tuple[str, ...]:
         """The patients of a fold."""
@@ -36,7 +45,7 @@ class Splits:
         return self.calibration[fold]
 
     def training(self, fold: int) -> tuple[str, ...]:
-        """Everyone else."""
+        """Everyone else in a fold."""
         kept = {*self.folds[fold], *self.calibration[fold]}
         return tuple(sorted(p for patients in self.folds for p in patients if p not in kept))
 
@@ -57,6 +66,17 @@ def make_splits(patients: Iterable[str], seed: int, folds: int = FOLDS) -> Split
     return Splits(seed, tuple(parts), tuple(calibration))
 
 
+def extended(splits: Splits, patients: Iterable[str]) -> Splits:
+    """The same splits with patients that they don't know, each in the smallest fold.
+
+    Nobody changes sides; nobody new is kept for calibration.
+    """
+    folds = [list(fold) for fold in splits.folds]
+    for patient in sorted(set(patients) - splits.known):
+        min(folds, key=len).append(patient)
+    return replace(splits, folds=tuple(tuple(fold) for fold in folds))
+
+
 def write_splits(splits: Splits, path: Path) -> None:
     """As JSON, whole or not at all."""
     atomic_write(path, json.dumps(asdict(splits), indent=1).encode())
@@ -66,7 +86,10 @@ def read_splits(path: Path) -> Splits:
     """The splits in a file; InputRefused where it is damaged or has a patient on two sides."""
     try:
         said = json.loads(path.read_text())
-        splits = Splits(int(said["seed"]), _named(said, "folds"), _named(said, "calibration"))
+        tested = dict(said).get("testing", [])
+        (testing,) = _named({"testing": [tested]}, "testing")
+        folds, calibration = _named(said, "folds"), _named(said, "calibration")
+        splits = Splits(int(said["seed"]), folds, calibration, testing)
         _check(splits)
     except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else error  # its text names folders
@@ -80,8 +103,7 @@ def read_splits(path: Path) -> Splits:
 
 def check_covers(splits: Splits, patients: Iterable[str]) -> None:
     """InputRefused where the file misses a patient."""
-    known = {p for fold in splits.folds for p in fold}
-    missing = sorted(set(patients) - known)
+    missing = sorted(set(patients) - splits.known)
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise InputRefused(
@@ -112,3 +134,6 @@ def _check(splits: Splits) -> None:
         both = sorted(set(fold) & set(kept))
         if both:
             raise ValueError(f"patient {both[0]} validates and calibrates fold {number}")
+        tested = sorted({*fold, *kept} & set(splits.testing))
+        if tested:
+            raise ValueError(f"patient {tested[0]} is tested on and used before")

@@ -22,7 +22,8 @@ from hnuiseg.training.whole import WholeAnswers
 
 CALIBRATION = "calibration.json"
 SCANS = ("PET/CT", "CT")
-_MOST_VOXELS = 100_000  # of a patient and class: the loss is a mean over them
+_MOST_VOXELS = 4_000_000  # of all patients and of a class; the loss is a mean over them
+_MOST_OF_ONE = 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +66,12 @@ def calibrate(
             with_pet = scan == "PET/CT"
             p = answers.probabilities(sample, (), with_pet=with_pet)
             truth = sample.marks(sample.whole)[0]
-            before.append(_near(p, sample, generator))
+            most = min(_MOST_OF_ONE, _MOST_VOXELS // len(shown))
+            before.append(_near(p, sample, generator, most))
             labels = p.argmax(0).astype(np.uint8)
             clicks = correction_clicks(labels, truth, generator)
             p = answers.probabilities(sample, clicks, labels, with_pet=with_pet)
-            after.append(_near(p, sample, generator))
+            after.append(_near(p, sample, generator, most))
         found[scan] = _measured(before, after) if shown else None
     return found
 
@@ -111,14 +113,17 @@ def _figures(near: Sequence[_Near], temperature: float) -> dict[str, Any]:
 
 
 def _near(
-    p: Float[np.ndarray, "3 z y x"], sample: StoredSample, generator: np.random.Generator
+    p: Float[np.ndarray, "3 z y x"],
+    sample: StoredSample,
+    generator: np.random.Generator,
+    most: int,
 ) -> _Near:
     labels, truth = p.argmax(0).astype(np.uint8), sample.marks(sample.whole)[0]
 
     def some(value: int | None) -> Voxels:
         index = np.flatnonzero(error_band(labels, truth, sample.spacing, value))
-        if len(index) > _MOST_VOXELS:
-            index = generator.choice(index, _MOST_VOXELS, replace=False)
+        if len(index) > most:
+            index = generator.choice(index, most, replace=False)
         return Voxels(p.reshape(3, -1)[:, index].T, truth.ravel()[index])
 
     return _Near(some(None), (some(1), some(2)))

@@ -12,7 +12,7 @@ from hnuiseg.files import atomic_write
 from hnuiseg.training.calibrate import CALIBRATION, SCANS, calibrate
 from hnuiseg.training.data import parts_of, samples_of
 from hnuiseg.training.publish import finished_stage
-from hnuiseg.training.run import RECORD, stage_folder
+from hnuiseg.training.run import read_record, stage_folder
 
 
 def calibrate_run(
@@ -31,7 +31,7 @@ def calibrate_run(
     """
     chosen, model = finished_stage(run, number)
     folder = stage_folder(run, chosen)
-    record = json.loads((folder / RECORD).read_text())
+    record = read_record(folder)
     parts = parts_of(data, record["fold"])
     if parts.sha256 != record["data"]:
         raise InputRefused(

@@ -53,6 +53,7 @@ class Parts:
     training: tuple[CaseRef, ...]
     validation: tuple[CaseRef, ...]
     calibration: tuple[CaseRef, ...]
+    testing: tuple[CaseRef, ...]
     licence: str  # of all data sets, and whether weights may be used commercially
     sha256: str  # of all cases and of who is where
 
@@ -63,7 +64,12 @@ def parts_of(folders: Sequence[Path], fold: int | str) -> Parts:
     InputRefused for a data set that isn't one, a split that misses a patient or has no such fold,
     and a patient who is on two sides in two data sets.
     """
-    sides: dict[str, list[CaseRef]] = {"training": [], "validation": [], "calibration": []}
+    sides: dict[str, list[CaseRef]] = {
+        "training": [],
+        "validation": [],
+        "calibration": [],
+        "testing": [],
+    }
     side_of: dict[str, str] = {}
     manifests = []
     for folder in folders:
@@ -78,13 +84,16 @@ def parts_of(folders: Sequence[Path], fold: int | str) -> Parts:
                 f"0 to {len(split.folds) - 1}, or {EVERYONE}",
                 "name one of these with --fold",
             )
+        testing = set(split.testing)
         validation, calibration = set(split.validation(number)), set(split.calibration_of(number))
         if fold == EVERYONE:
             validation = set()
         for entry in manifest.cases:
             patient = manifest.patient_of(entry)
             side = "training"
-            if patient in calibration:
+            if patient in testing:
+                side = "testing"
+            elif patient in calibration:
                 side = "calibration"
             elif patient in validation:
                 side = "validation"
@@ -97,7 +106,7 @@ def parts_of(folders: Sequence[Path], fold: int | str) -> Parts:
                 )
             sides[side].append(CaseRef(f"{manifest.kind}-{entry.name}", patient, entry, folder))
     _once(ref.name for refs in sides.values() for ref in refs)
-    training, validating, calibrating = (tuple(sides[side]) for side in sides)
+    training, validating, calibrating, testing_on = (tuple(sides[side]) for side in sides)
     if not training:
         raise InputRefused(
             "no case to train on", "at least one patient", "give more data, or another fold"
@@ -106,6 +115,7 @@ def parts_of(folders: Sequence[Path], fold: int | str) -> Parts:
         training,
         validating,
         calibrating,
+        testing_on,
         all_licences(
             licence_text(manifest.licence, commercial=manifest.commercial) for manifest in manifests
         ),

@@ -18,15 +18,23 @@ class FirstMasks(Mapping[str, UInt8[np.ndarray, "z y x"]]):
 
     def __init__(self, folder: Path, samples: Sequence[StoredSample]) -> None:
         self._files = {sample.name: folder / f"{sample.name}.b2nd" for sample in samples}
+        self._shapes = {sample.name: sample.shape for sample in samples}
 
     def __getitem__(self, name: str) -> UInt8[np.ndarray, "z y x"]:
-        return read_array(self._files[name])
+        return read_array(self._files[name], self._shapes[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
 
     def __len__(self) -> int:
         return len(self._files)
+
+    def _whole(self, name: str) -> bool:
+        try:
+            self[name]
+        except (OSError, ValueError):
+            return False
+        return True
 
     def make(
         self,
@@ -35,11 +43,11 @@ class FirstMasks(Mapping[str, UInt8[np.ndarray, "z y x"]]):
         device: torch.device,
         told: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Those that aren't there yet, by the model's answer without clicks."""
+        """Those that aren't there yet, or are damaged, by the model's answer without clicks."""
         answers: WholeAnswers | None = None
         for done, sample in enumerate(samples):
             file = self._files[sample.name]
-            if file.exists():
+            if self._whole(sample.name):
                 continue
             if told is not None:
                 told(done, len(samples))

@@ -8,11 +8,12 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
 
-from hnuiseg.errors import TrainingStopped
+from hnuiseg.errors import InputRefused, TrainingStopped
 from hnuiseg.files import atomic_write
 from hnuiseg.networks import Precision, ResidualEncoderUNet, hold_statistics, lower_precision
 from hnuiseg.training.losses import loss_at_every_scale
@@ -110,10 +111,12 @@ def train(
             loss = method.loss_of([logits.float() for logits in found], truth)
             mean = float(crew.mean(loss.detach()))
             if not math.isfinite(mean):
-                raise _stopped(folder, step, mean, crew)
+                raise _stopped(folder, step, "loss", mean, crew)
             optimiser.zero_grad(set_to_none=True)
             crew.backward(loss)
-            nn.utils.clip_grad_norm_(network.parameters(), schedule.clip_norm)
+            norm = nn.utils.clip_grad_norm_(network.parameters(), schedule.clip_norm)
+            if not math.isfinite(float(norm)):  # the step would make every weight nan
+                raise _stopped(folder, step, "gradient", float(norm), crew)
             optimiser.step()
             row = {
                 "step": step,
@@ -140,12 +143,19 @@ def _resumed(
     """The step to go on with, and the lines of the losses before it."""
     if not (folder / CHECKPOINT).exists():
         return 0, []
-    state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    torch.set_rng_state(state["random"])  # dropout draws from it where masks aren't held
-    first = int(state["step"])
-    return first, (folder / LOSSES).read_text().splitlines()[:first]
+    try:
+        state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["random"])  # dropout draws from it where masks aren't held
+        first = int(state["step"])
+        return first, (folder / LOSSES).read_text().splitlines()[:first]
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError, UnpicklingError) as error:
+        raise InputRefused(
+            f"{CHECKPOINT} in {folder.name} can't be used ({type(error).__name__})",
+            "the checkpoint of this training, whole",
+            "remove it to begin this stage anew",
+        ) from error
 
 
 def _keep(
@@ -170,12 +180,12 @@ def _keep(
     atomic_write(folder / CHECKPOINT, content.getvalue())
 
 
-def _stopped(folder: Path, step: int, loss: float, crew: Workers) -> TrainingStopped:
+def _stopped(folder: Path, step: int, what: str, value: float, crew: Workers) -> TrainingStopped:
     if not crew.rank:
-        said = json.dumps({"step": step, "loss": str(loss)})
+        said = json.dumps({"step": step, "what": what, "value": str(value)})
         atomic_write(folder / STOPPED, said.encode())
     return TrainingStopped(
-        f"the loss became {loss} at step {step}",
+        f"the {what} became {value} at step {step}",
         "numbers",
         "lower the learning rate or use float32, in a new run; the last checkpoint is kept",
     )

@@ -126,13 +126,12 @@ def drawn(
 
     The voxel lies anywhere in the patch but in its outer eighth.
     """
-    present = [kind for kind in ("GTVp", "GTVn") if len(sample.places[kind])]
+    present = [kind for kind in ("GTVp", "GTVn") if sample.counts[kind]]
     around = bool(generator.random() < recipe.around_tumour) and bool(present)
     kind = present[int(generator.integers(len(present)))] if around else "tissue"
-    places = sample.places[kind]
-    voxel = np.unravel_index(int(places[int(generator.integers(len(places)))]), sample.shape)
+    voxel = sample.place(kind, int(generator.integers(sample.counts[kind])))
     z, y, x = (
-        _start(int(at), n, size, generator)
+        _start(at, n, size, generator)
         for at, n, size in zip(voxel, sample.shape, scale.patch, strict=True)
     )
     mirrored = (False, False, bool(generator.random() < recipe.mirrored))

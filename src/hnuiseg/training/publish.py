@@ -37,7 +37,7 @@ def published(run: Path, number: int | None, name: str | None) -> bytes:
     card, settings = model.card, model.settings
     figures = dict(card.figures)
     limits = [card.limits]
-    if said is None:
+    if said is None or temperatures(said) is None:
         limits.append("Probabilities aren't calibrated.")
     else:
         settings = replace(settings, temperatures=temperatures(said))

@@ -6,9 +6,10 @@ What it was started with is in its `run.json` and must be the same to go on.
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from hnuiseg.training.workers import Workers
 
 RECORD = "run.json"
 MODEL = "model.safetensors"
+_FIRST_MASKS = "first-masks"
+PATIENTS = "patients.json"  # whom a stage learns from
 _DROPOUT = 0x4D41
 
 Told = Callable[[float, str], None]
@@ -111,6 +114,19 @@ def model_before(run: Path, number: int) -> ModelFile | None:
     return read_model(file)
 
 
+def read_record(folder: Path) -> dict[str, Any]:
+    """What a stage was started with. InputRefused where that can't be read."""
+    try:
+        record = json.loads((folder / RECORD).read_text())
+        return {"fold": record["fold"], "data": record["data"], **record}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputRefused(
+            f"{RECORD} in {folder.name} can't be read ({type(error).__name__})",
+            "a stage of `hnuiseg train`",
+            "train it again",
+        ) from error
+
+
 def run_stage(
     stage: Stage, run: Path, crew: Workers, *, resume: bool, told: Told | None = None
 ) -> Path:
@@ -122,6 +138,8 @@ def run_stage(
     tell = told or (lambda fraction, what: None)
     folder = stage_folder(run, stage.number)
     if crew.rank == 0:
+        _check_begin(stage)
+        _refuse_leaks(run, stage)
         _claim(folder, stage, resume)
         _prepare(stage, folder, crew, tell)
     crew.wait()
@@ -137,7 +155,7 @@ def run_stage(
         stage.scale,
         stage.number,
         stage.seed,
-        FirstMasks(folder / "first-masks", samples) if _needs_first_masks(stage) else None,
+        FirstMasks(folder / _FIRST_MASKS, samples) if _needs_first_masks(stage) else None,
     )
     numbers = range(crew.rank, stage.scale.batch, crew.count)
 
@@ -178,6 +196,46 @@ def check_crew(scale: Scale, crew: Workers) -> None:
         )
 
 
+def _check_begin(stage: Stage) -> None:
+    """ModelMismatch where the model to start from prepares images otherwise."""
+    if stage.begin is None:
+        return
+    own = stage.scale.settings
+    theirs = replace(stage.begin.settings, temperatures=own.temperatures)
+    if theirs != own:
+        names = [f.name for f in fields(own) if getattr(own, f.name) != getattr(theirs, f.name)]
+        raise ModelMismatch(
+            f"{stage.begin.card.name} has another {', '.join(names)} than scale "
+            f"{stage.scale.name} of recipe {stage.recipe.name}",
+            "a model of the same recipe and scale",
+            "name another --scale, recipe or --from",
+        )
+
+
+def _refuse_leaks(run: Path, stage: Stage) -> None:
+    """No patient who validates, calibrates or is tested on was learnt from before (law 11).
+
+    InputRefused where one was, in a stage of this run that this one starts from. Whom a model from
+    elsewhere has learnt from isn't known; its card says what it has seen.
+    """
+    others = (stage.parts.validation, stage.parts.calibration, stage.parts.testing)
+    kept = {ref.patient for part in others for ref in part}
+    begin = None if stage.begin is None else stage.begin.sha256
+    for number in range(stage.number - 1, 0, -1):
+        folder = stage_folder(run, number)
+        if not (folder / MODEL).exists() or read_model(folder / MODEL).sha256 != begin:
+            break  # it started from elsewhere
+        leaked = sorted(kept & set(json.loads((folder / PATIENTS).read_text())))
+        if leaked:
+            raise InputRefused(
+                f"patient {leaked[0]} was learnt from in stage {number} and is held back in stage "
+                f"{stage.number}",
+                "the same fold of a patient in every stage",
+                "use the same --fold and splits throughout",
+            )
+        begin = json.loads((folder / RECORD).read_text())["begins with"]
+
+
 def _corrects(stage: Stage) -> bool:
     return stage.number == STAGES[-1]
 
@@ -204,7 +262,7 @@ def _prepare(stage: Stage, folder: Path, crew: Workers, tell: Told) -> None:
     samples_of(stage.parts.validation, settings, making)
     if _needs_first_masks(stage):
         assert stage.begin is not None  # stage 1 alone starts from nothing
-        FirstMasks(folder / "first-masks", samples).make(
+        FirstMasks(folder / _FIRST_MASKS, samples).make(
             samples,
             stage.begin,
             crew.device,
@@ -273,12 +331,17 @@ def _claim(folder: Path, stage: Stage, resume: bool) -> None:
                 )
             before, now = json.loads(record.read_text()), json.loads(wanted)
             changed = [name for name in now if before.get(name) != now[name]]
-            if changed:
+            if not changed:
+                return
+            if any((folder / name).exists() for name in (CHECKPOINT, MODEL)):
                 raise OutputFailed(
                     f"{folder.name} holds a training with another {', '.join(changed)}",
                     "the same call as before to go on",
                     "name another --out, or call it as before",
                 )
+            shutil.rmtree(folder / _FIRST_MASKS, ignore_errors=True)  # of another model, perhaps
+        learnt = sorted({ref.patient for ref in stage.parts.training})
+        atomic_write(folder / PATIENTS, json.dumps(learnt).encode())
         atomic_write(record, wanted.encode())
     except (OSError, ValueError) as error:
         raise OutputFailed(

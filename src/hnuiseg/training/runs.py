@@ -43,7 +43,8 @@ class StageLog:
         recipe, scale = self.record["recipe"]["name"], self.record["scale"]["name"]
         state = "finished" if self.finished else f"{len(self.losses)} steps"
         if self.stopped is not None:
-            state = f"stopped at step {self.stopped['step']}: loss {self.stopped['loss']}"
+            state = f"stopped at step {self.stopped['step']}: {self.stopped['what']} "
+            state += self.stopped["value"]
         said = [f"stage {self.number}, {recipe}, {scale}, fold {self.record['fold']}: {state}"]
         if self.losses:
             last = [row["loss"] for row in self.losses[-_LAST:]]

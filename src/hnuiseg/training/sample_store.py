@@ -12,10 +12,11 @@ from pathlib import Path
 from secrets import token_hex
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from hnuiseg.cohorts import (
     AnnotatedCase,
+    cached_hash,
     open_array,
     read_cached,
     write_array,
@@ -31,8 +32,8 @@ from hnuiseg.training.truth import truth_on
 Box = tuple[slice, slice, slice]
 
 _FORMAT = 1
-_PLACES = ("tissue", "GTVp", "GTVn")
-_MOST_PLACES = 50_000  # of each kind: enough that none is drawn twice in a training's life
+PLACES = ("tissue", "GTVp", "GTVn")
+_MOSTPLACES = 50_000  # of each kind: enough that none is drawn twice in a training's life
 _AIR_MARGIN = 0.1  # above air, in scaled units: tissue
 
 
@@ -44,8 +45,19 @@ class StoredSample:
     patient: str
     shape: tuple[int, int, int]  # z, y, x
     spacing: tuple[float, float, float]  # mm
-    places: dict[str, Int[np.ndarray, " n"]]  # flat indices to draw patches around
     folder: Path
+
+    counts: dict[str, int]  # places that are kept to draw patches around: tissue, GTVp, GTVn
+
+    def place(self, kind: str, number: int) -> tuple[int, int, int]:
+        """The voxel of a place, counted from 0 within its kind.
+
+        Read from disk each time: over a cohort all of them would fill memory (law 9).
+        """
+        before = sum(self.counts[other] for other in PLACES[: PLACES.index(kind)])
+        flat = int(np.load(self.folder / "places.npy", mmap_mode="r")[before + number])
+        z, y, x = (int(i) for i in np.unravel_index(flat, self.shape))
+        return z, y, x
 
     def images(self, box: Box) -> Float[np.ndarray, "2 z y x"]:
         """Scaled CT and PET within a box; PET 0 where there is none."""
@@ -83,7 +95,7 @@ def stored_sample(
     partial = folder.with_name(f".{folder.name}.{token_hex(4)}.partial")
     try:
         partial.mkdir(parents=True)
-        _make(read_cached(case_folder), settings, sha256, partial)
+        _make(_unchanged(case_folder, sha256), settings, sha256, partial)
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
     except OSError as error:
@@ -105,13 +117,34 @@ def _opened(folder: Path, name: str, patient: str, sha256: str) -> StoredSample 
         said = json.loads((folder / "sample.json").read_text())
         if said["case"] != sha256:
             return None
-        with np.load(folder / "places.npz") as kept:
-            places = {kind: kept[kind] for kind in _PLACES}
         z, y, x = said["shape"]
         dz, dy, dx = said["spacing"]
-        return StoredSample(name, patient, (z, y, x), (dz, dy, dx), places, folder)
+        counts = {kind: int(said["places"][kind]) for kind in PLACES}
+        found = StoredSample(name, patient, (z, y, x), (dz, dy, dx), folder, counts)
+        for array, kind in (("images", "float32"), ("marks", "uint8")):
+            stored = open_array(folder / f"{array}.b2nd")
+            if tuple(stored.shape) != (2, z, y, x) or str(stored.dtype) != kind:
+                return None
+        places = np.load(folder / "places.npy")
+        if len(places) != sum(counts.values()) or not counts["tissue"]:
+            return None
+        if not 0 <= places.min() <= places.max() < z * y * x:
+            return None
+        return found
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def _unchanged(case_folder: Path, sha256: str) -> AnnotatedCase:
+    """The case, if it is the one that the manifest names."""
+    found = read_cached(case_folder)
+    if cached_hash(case_folder) != sha256:
+        raise InputRefused(
+            f"the prepared case {case_folder.name} isn't the one that the manifest names",
+            "a data set whose preparation is finished",
+            "call `hnuiseg prepare … --resume` again",
+        )
+    return found
 
 
 def _make(found: AnnotatedCase, settings: ModelSettings, sha256: str, folder: Path) -> None:
@@ -120,10 +153,6 @@ def _make(found: AnnotatedCase, settings: ModelSettings, sha256: str, folder: Pa
     box = body_field(seen, settings.working_spacing)
     truth = truth_on(found.truth, inputs.working)
     inputs = inputs.cut(box)
-    if truth[box].size == 0:
-        raise InputRefused(
-            "a case without a patient in it", "a CT with a body", "leave this case out"
-        )
     images = inputs.images[:2].numpy()
     covered = np.zeros(inputs.working.shape, dtype=np.uint8)
     if inputs.coverage is not None:
@@ -132,9 +161,8 @@ def _make(found: AnnotatedCase, settings: ModelSettings, sha256: str, folder: Pa
     write_array(images, folder / "images.b2nd")
     write_array(np.stack([labels, covered]), folder / "marks.b2nd")
     air = ct_padding(settings.ct_scheme)
-    np.savez(
-        folder / "places.npz", allow_pickle=False, **_places(images[0] > air + _AIR_MARGIN, labels)
-    )
+    places = _places(images[0] > air + _AIR_MARGIN, labels)
+    np.save(folder / "places.npy", np.concatenate([places[kind] for kind in PLACES]))
     atomic_write(
         folder / "sample.json",
         json.dumps(
@@ -142,7 +170,7 @@ def _make(found: AnnotatedCase, settings: ModelSettings, sha256: str, folder: Pa
                 "case": sha256,
                 "shape": inputs.working.shape,
                 "spacing": inputs.working.spacing,
-                "lost voxels": int(_drawn(truth) - _drawn(labels)),
+                "places": {kind: len(index) for kind, index in places.items()},
             }
         ).encode(),
     )
@@ -151,7 +179,7 @@ def _make(found: AnnotatedCase, settings: ModelSettings, sha256: str, folder: Pa
 def _places(
     tissue: Bool[np.ndarray, "z y x"], labels: UInt8[np.ndarray, "z y x"]
 ) -> dict[str, Int[np.ndarray, " n"]]:
-    masks = dict(zip(_PLACES, (tissue, labels == 1, labels == 2), strict=True))
+    masks = dict(zip(PLACES, (tissue, labels == 1, labels == 2), strict=True))
     if not tissue.any():
         masks["tissue"] = np.ones_like(tissue)
     return {kind: _some(np.flatnonzero(mask)) for kind, mask in masks.items()}
@@ -159,10 +187,6 @@ def _places(
 
 def _some(index: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
     """At most so many of them, at even steps: the same ones each time."""
-    if len(index) <= _MOST_PLACES:
+    if len(index) <= _MOSTPLACES:
         return index
-    return index[np.linspace(0, len(index) - 1, _MOST_PLACES).round().astype(np.intp)]
-
-
-def _drawn(labels: Shaped[np.ndarray, "*space"]) -> int:
-    return int(((labels == 1) | (labels == 2)).sum())
+    return index[np.linspace(0, len(index) - 1, _MOSTPLACES).round().astype(np.intp)]

@@ -5,6 +5,7 @@ same as one process taking all of them.
 """
 
 import os
+from datetime import timedelta
 from typing import Any, Protocol
 
 import torch
@@ -81,7 +82,8 @@ class Together:
             devices=here,
             num_nodes=int(os.environ["WORLD_SIZE"]) // here,
             # heads of coarser scales have no gradient where a recipe doesn't use them
-            strategy=DDPStrategy(find_unused_parameters=True),
+            # the others wait while the first prepares cases or validates, for as long as it takes
+            strategy=DDPStrategy(find_unused_parameters=True, timeout=timedelta(days=7)),
         )
         self._fabric.launch()
         self._network: Any = None
