@@ -13,7 +13,7 @@ from hnuiseg.cohorts import AnnotatedCase, Cohort, LeftOut, ListedCase, phantom,
 from hnuiseg.cohorts.cached_case import read_cached, write_cached
 from hnuiseg.cohorts.manifest import read_manifest, summary
 from hnuiseg.cohorts.prepare import prepare
-from hnuiseg.cohorts.splits import read_splits
+from hnuiseg.cohorts.splits import Splits, read_splits, write_splits
 from hnuiseg.errors import InputRefused, OutputFailed
 from hnuiseg.volume import Volume
 
@@ -260,3 +260,18 @@ def test_truth_that_no_network_sees_is_said(tmp_path: Path) -> None:
     cohort = Cohort("test", "none", False, ("GTVp", "GTVn"), (listed,))
     (case,) = prepare(cohort, tmp_path / "out").cases
     assert "0.58 ml of the truth lie outside" in case.warnings[-1]  # 2 of 8 x 6 x 6 mm
+
+
+def test_splits_that_were_drawn_before_are_taken(tmp_path: Path) -> None:
+    file = tmp_path / "drawn.json"
+    before = Splits(3, (("test:P0",), ("test:P9",)), ((), ()), ("test:P1",))
+    write_splits(before, file)
+    prepare(Patients(tmp_path / "source", 6).cohort(), tmp_path / "out", splits=file)
+    found = read_splits(tmp_path / "out" / "splits.json")
+    assert found.testing == ("test:P1",)
+    assert "test:P0" in found.folds[0]
+    assert found.known == {"test:P0", "test:P1", "test:P2", "test:P9"}
+    file.write_text("{")
+    with pytest.raises(InputRefused, match="can't be used"):
+        prepare(Patients(tmp_path / "source", 6).cohort(), tmp_path / "other", splits=file)
+    assert not (tmp_path / "other").exists()

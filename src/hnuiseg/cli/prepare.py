@@ -39,6 +39,12 @@ def _writing(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the split."
         ),
+        click.option(
+            "--splits",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            metavar="FILE",
+            help="Folds that were drawn before; patients that it doesn't name join them.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -162,12 +168,14 @@ def _confirmed(
     )
 
 
-def _prepare(read: "Callable[[], Cohort]", out: Path, resume: bool, seed: int) -> None:
+def _prepare(
+    read: "Callable[[], Cohort]", out: Path, resume: bool, seed: int, splits: Path | None
+) -> None:
     with progress() as shown:
         shown(None, "Looking through the files")
         from hnuiseg.cohorts import prepare as make
         from hnuiseg.cohorts import summary
 
-        manifest = make(read(), out, seed=seed, resume=resume, told=shown)
+        manifest = make(read(), out, seed=seed, splits=splits, resume=resume, told=shown)
     click.echo(summary(manifest))
     click.echo(f"pictures to look through: {out / 'sheet.html'}")

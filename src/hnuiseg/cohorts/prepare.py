@@ -16,7 +16,7 @@ from hnuiseg.cohorts.cached_case import write_cached
 from hnuiseg.cohorts.listing import Cohort, LeftOut, ListedCase
 from hnuiseg.cohorts.manifest import CaseEntry, Manifest, entry_from, write_manifest
 from hnuiseg.cohorts.sheet import write_picture, write_sheet
-from hnuiseg.cohorts.splits import extended, make_splits, read_splits, write_splits
+from hnuiseg.cohorts.splits import Splits, extended, make_splits, read_splits, write_splits
 from hnuiseg.errors import HnuisegError, InputRefused, OutputFailed
 from hnuiseg.files import atomic_write
 
@@ -31,15 +31,24 @@ Told = Callable[[float, str], None]
 
 
 def prepare(
-    cohort: Cohort, out: Path, *, seed: int = 0, resume: bool = False, told: Told | None = None
+    cohort: Cohort,
+    out: Path,
+    *,
+    seed: int = 0,
+    splits: Path | None = None,
+    resume: bool = False,
+    told: Told | None = None,
 ) -> Manifest:
     """Read every case into `out` and say what became of each.
 
+    `splits` is a file of folds that were drawn before; without it they are drawn by `seed`.
+
     Raises OutputFailed where `out` holds something already (with `resume`, something else than
     the same preparation), or can't be written; what is finished stays. InputRefused where no
-    case can be used.
+    case can be used, and for splits that can't.
     """
     tell = told or (lambda fraction, what: None)
+    drawn_before = None if splits is None else read_splits(splits)
     _claim(out, cohort, seed, resume)
     entries, left_out = list[CaseEntry](), list(cohort.left_out)
     for done, listed in enumerate(cohort.cases):
@@ -71,7 +80,7 @@ def prepare(
         tuple(sorted(left_out, key=lambda one: one.name)),
         _SOFTWARE,
     )
-    _split(manifest, out / SPLITS, seed)
+    _split(manifest, out / SPLITS, seed, drawn_before)
     write_sheet(manifest, out, f"{CASES}/{{}}/{PICTURE}")
     write_manifest(manifest, out)
     tell(1.0, "done")
@@ -157,16 +166,17 @@ def _claim(out: Path, cohort: Cohort, seed: int, resume: bool) -> None:
         ) from error
 
 
-def _split(manifest: Manifest, path: Path, seed: int) -> None:
+def _split(manifest: Manifest, path: Path, seed: int, drawn_before: Splits | None) -> None:
     """A split that is there stays, with patients that are new put into its folds.
 
     Trainings rest on it: who was held back from one must not be learnt from in the next. A file
     that a person has damaged is refused, not overwritten.
     """
-    if not path.exists():
-        write_splits(make_splits(manifest.patients, seed), path)
-        return
-    splits = read_splits(path)
+    if path.exists():
+        splits = read_splits(path)
+    else:
+        splits = drawn_before or make_splits(manifest.patients, seed)
+        write_splits(splits, path)
     longer = extended(splits, manifest.patients)
     if longer != splits:
         write_splits(longer, path)
