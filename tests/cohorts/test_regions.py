@@ -9,7 +9,8 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ImplicitVRLittleEndian, RTStructureSetStorage
 
 from hnuiseg.cohorts import AnnotatedCase, Cohort, ListedCase
-from hnuiseg.cohorts.regions import described, meaning_of, region_names, regions_of
+from hnuiseg.cohorts.drawings import regions_of
+from hnuiseg.cohorts.regions import described, meaning_of, region_names
 from hnuiseg.dicom import dicom_bytes, map_roi_names, roi_name_rules
 from hnuiseg.errors import InputRefused
 

@@ -20,7 +20,7 @@ from hnuiseg.dicom import SuvFactor
 from hnuiseg.errors import InputRefused, OutputFailed
 from hnuiseg.files import atomic_write
 from hnuiseg.limits import check_grid
-from hnuiseg.study import Case, Notice, PetImage, Provenance
+from hnuiseg.study import TRUTH_VALUES, Case, Notice, PetImage, Provenance
 from hnuiseg.volume import Grid, Unit, Volume, covered, resample
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ DESCRIPTION = "case.json"
 ENDING = ".b2nd"
 _VOLUMES = ("ct", "truth", "pet")
 _TYPES = ("int16", "uint8", "int32", "float32", "float64", "uint16")
-_TRUTH = (0, 1, 2, 255)
 # voxels a side; a patch of training is read in half the time that larger blocks or ZSTD take
 _CHUNK, _BLOCK = 64, 16
 
@@ -186,7 +185,7 @@ def _volume(path: Path, said: Mapping[str, Any]) -> Volume:
     if said["type"] not in _TYPES:
         raise ValueError(f"voxels of type {said['type']!r:.20}")
     array = read_array(path, grid.shape, said["type"])
-    if path.stem == "truth" and not np.isin(array, _TRUTH).all():
+    if path.stem == "truth" and not np.isin(array, TRUTH_VALUES).all():
         raise ValueError("a truth of other values than 0, 1, 2 and 255")
     return Volume(array, grid, cast(Unit, said["unit"]))
 

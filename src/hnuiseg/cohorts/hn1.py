@@ -9,8 +9,10 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+from hnuiseg.cohorts.drawn_case import drawn_case
+from hnuiseg.cohorts.folders import require_folder, subfolders, topmost
 from hnuiseg.cohorts.listing import Cohort, LeftOut, ListedCase
-from hnuiseg.cohorts.regions import drawn_case, patterns_said, require_folder, subfolders, topmost
+from hnuiseg.cohorts.regions import patterns_said
 from hnuiseg.errors import InputRefused
 
 _PATIENT = re.compile(r"HN\d+")

@@ -7,9 +7,7 @@ import numpy as np
 
 from hnuiseg.cohorts.listing import AnnotatedCase
 from hnuiseg.errors import InputRefused
-from hnuiseg.study import Stated, on_grid, read_files, read_labels
-
-_VALUES = (0, 1, 2, 255)
+from hnuiseg.study import TRUTH_VALUES, Stated, on_grid, read_files, read_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ def annotated(files: ImageFiles) -> AnnotatedCase:
         stated = Stated(pet_units="bqml", suv_per_bqml=files.suv_per_bqml)
     case = read_files(files.ct, files.pet, stated)
     labels = on_grid(read_labels(files.labels), case.ct.grid)
-    other = [int(v) for v in np.unique(labels.volume.array) if v not in _VALUES]
+    other = [int(v) for v in np.unique(labels.volume.array) if v not in TRUTH_VALUES]
     if other:
         raise InputRefused(
             f"{files.labels.name} holds value {other[0]}",

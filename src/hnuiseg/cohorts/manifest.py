@@ -12,11 +12,11 @@ import numpy as np
 from hnuiseg.cohorts.listing import AnnotatedCase, LeftOut, ListedCase
 from hnuiseg.errors import InputRefused
 from hnuiseg.files import atomic_write
+from hnuiseg.study import IGNORE
 from hnuiseg.volume import Triple, components
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-IGNORE = 255
 _NAME = re.compile(r"\w[\w.\-]*")  # names become folders' and files'
 
 

@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float, Int64, Shaped
 
 from hnuiseg.cohorts.listing import AnnotatedCase, Cohort, LeftOut, ListedCase
 from hnuiseg.errors import InputRefused
-from hnuiseg.study import Notice, Provenance, case_of_ct
+from hnuiseg.study import IGNORE, Notice, Provenance, case_of_ct
 from hnuiseg.volume import Grid, Volume
 
 SIDE = 128
@@ -37,7 +37,6 @@ _MOST_CSV_BYTES = 64 << 20  # two million voxels of "1234567,1234.5"
 _MOST_PACKED_BYTES = 32 << 20
 _MASK_BYTES = SIDE**3 // 8
 _MOST_REGIONS = 64
-_UNSAID = 255
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -132,7 +131,7 @@ def _annotated(place: Path, stored: Callable[[Path], _Stored], targets: bool) ->
     clipped = int((found.values > _HIGHEST).sum())
     if clipped:
         notes.append(f"{clipped} voxels above {_HIGHEST - _OFFSET_HU:.0f} HU were clipped to it")
-    truth = np.full(grid.shape, _UNSAID, dtype=np.uint8)
+    truth = np.full(grid.shape, IGNORE, dtype=np.uint8)
     if targets:
         truth[:] = 0
         for name, value in _TARGETS.items():

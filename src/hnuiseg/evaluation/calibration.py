@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from scipy import ndimage, optimize
 
 from hnuiseg.errors import InputRefused
+from hnuiseg.study import IGNORE
 from hnuiseg.volume import Triple
 
 BAND_MM = 15.0
@@ -66,7 +67,7 @@ def error_band(
     )
     away = ndimage.distance_transform_edt(~drawn[box], sampling=spacing)
     band[box] = away <= BAND_MM
-    return band & (truth != 255)
+    return band & (truth != IGNORE)
 
 
 def reliability(voxels: Voxels, value: int) -> Reliability:

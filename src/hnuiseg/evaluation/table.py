@@ -12,11 +12,11 @@ from hnuiseg.errors import InputRefused
 from hnuiseg.evaluation.lesions import LesionDetection, by_criterion, pairwise_iou, pooled
 from hnuiseg.evaluation.overlap import Overlap, dsc_agg
 from hnuiseg.evaluation.surface import SurfaceDistances
+from hnuiseg.study import IGNORE
 from hnuiseg.volume import Volume, covered, resample
 
 # inference/ names the same classes; importing it would import torch.
 CLASSES = (("GTVp", 1), ("GTVn", 2))
-IGNORE = 255  # in a truth: nobody drew here, so nothing is judged here
 TOLERANCE_MM = 2.0  # the paper's, appendix A
 
 Progress = Callable[[float, str], None]

@@ -12,7 +12,6 @@ Tumour = Literal["GTVp", "GTVn"]
 Index = tuple[int, int, int]  # z, y, x
 
 TUMOURS: Mapping[Tumour, int] = {"GTVp": 1, "GTVn": 2}  # values of a label map, in channel order
-IGNORE = 255  # of a truth: nobody knows, so nothing there is right or wrong
 RADIUS_VOXELS = 3  # the paper's "circles with a radius of three voxels"
 
 _STEPS = np.arange(-RADIUS_VOXELS, RADIUS_VOXELS + 1)

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hnuiseg.errors import WrongCall
-from hnuiseg.interaction.clicks import IGNORE, TUMOURS, Click, Index, Tumour
+from hnuiseg.interaction.clicks import TUMOURS, Click, Index, Tumour
 from hnuiseg.interaction.component import Component, components_of
+from hnuiseg.study import IGNORE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,10 +6,11 @@ Centres are drawn anywhere in a component: a user's click is rarely its centre.
 import numpy as np
 from jaxtyping import UInt8
 
-from hnuiseg.interaction.clicks import IGNORE, TUMOURS, Click
+from hnuiseg.interaction.clicks import TUMOURS, Click
 from hnuiseg.interaction.component import components_of
 from hnuiseg.interaction.findings import error_findings
 from hnuiseg.interaction.random_voxels import random_voxels
+from hnuiseg.study import IGNORE
 
 
 def stage_one_clicks(

@@ -9,11 +9,21 @@ from hnuiseg.study.inspection import (
     inspect_files,
     inspect_study,
 )
-from hnuiseg.study.labels import LabelMap, on_grid, read_labels, side_by_side, widened
+from hnuiseg.study.labels import (
+    IGNORE,
+    TRUTH_VALUES,
+    LabelMap,
+    on_grid,
+    read_labels,
+    side_by_side,
+    widened,
+)
 from hnuiseg.study.options import Stated
 from hnuiseg.study.read import case_of_ct, read_files, read_study
 
 __all__ = [
+    "IGNORE",
+    "TRUTH_VALUES",
     "Case",
     "Inspection",
     "LabelMap",

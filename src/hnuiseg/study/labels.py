@@ -30,6 +30,9 @@ from hnuiseg.errors import InputRefused, WrongCall
 from hnuiseg.files import IMAGE_ENDINGS, read_image
 from hnuiseg.volume import Grid, Volume
 
+IGNORE = 255  # of a truth: nobody said what is there, so nothing there is right or wrong
+TRUTH_VALUES = (0, 1, 2, IGNORE)  # background, GTVp, GTVn, unknown
+
 _VALUES = {"GTVp": 1, "GTVn": 2}
 _SAME_LATTICE_MM = 0.1  # so far may a slice lie off its series' regular grid
 _EXACT_MM = 1e-3

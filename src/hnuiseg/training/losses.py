@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from hnuiseg.training.truth import IGNORE
+from hnuiseg.study import IGNORE
 
 CLASSES = 3
 _COARSER = 0.5  # weight of a scale, to that of the next finer one; nnU-Net's choice

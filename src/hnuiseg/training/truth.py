@@ -3,9 +3,9 @@
 import numpy as np
 from jaxtyping import UInt8
 
+from hnuiseg.study import IGNORE
 from hnuiseg.volume import Grid, Volume, resample, standing
 
-IGNORE = 255  # nobody said what is there
 _VALUES = (1, 2, IGNORE)  # the later has the say
 
 

@@ -14,8 +14,8 @@ from jaxtyping import UInt8
 from hnuiseg.files import atomic_write
 from hnuiseg.interaction import correction_clicks
 from hnuiseg.models import ModelFile
+from hnuiseg.study import IGNORE
 from hnuiseg.training.sample_store import StoredSample
-from hnuiseg.training.truth import IGNORE
 from hnuiseg.training.whole import WholeAnswers
 
 VALIDATION = "validation.jsonl"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from hnuiseg.interaction.clicks import IGNORE, TUMOURS, Click
+from hnuiseg.interaction.clicks import TUMOURS, Click
 from hnuiseg.interaction.component import components_of
 from hnuiseg.interaction.findings import require_one_grid
 from hnuiseg.interaction.scene import Scene
+from hnuiseg.study import IGNORE
 
 
 @dataclass(frozen=True, slots=True)
