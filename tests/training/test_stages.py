@@ -336,3 +336,25 @@ def test_a_damaged_checkpoint_is_refused(data: Path, tmp_path: Path) -> None:
     (tmp_path / "stage1" / "checkpoint.pt").write_bytes(b"damaged")
     with pytest.raises(InputRefused, match="the checkpoint of this training"):
         run_stage(stage, tmp_path, CREW, resume=True)
+
+
+def test_slow_steps_are_kept_by_time(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hnuiseg.training.loop._KEEP_EVERY_S", 0.0)
+    stage = _stage(data)
+
+    class Killed(Exception):
+        pass
+
+    def told(fraction: float, what: str) -> None:
+        if "loss" in what and fraction * 12 >= 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_stage(stage, tmp_path / "parts", CREW, resume=False, told=told)
+    kept = torch.load(tmp_path / "parts" / "stage1" / "checkpoint.pt", weights_only=True)
+    assert kept["step"] == 5
+    parts = run_stage(stage, tmp_path / "parts", CREW, resume=True)
+    whole = run_stage(stage, tmp_path / "whole", CREW, resume=False)
+    assert parts.read_bytes() == whole.read_bytes()

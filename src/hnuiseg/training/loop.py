@@ -22,6 +22,7 @@ from hnuiseg.training.workers import Alone, Workers
 LOSSES = "losses.jsonl"
 CHECKPOINT = "checkpoint.pt"
 STOPPED = "stopped.json"
+_KEEP_EVERY_S = 600.0  # at the latest: steps of `full` may take a quarter of a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def train(
 ) -> None:
     """Train in place; `batches(k)` yields this process' batches from step k on, always the same.
 
-    Every `checkpoint_every` steps a checkpoint is written; a run in the same folder goes on
-    from it. `losses.jsonl` holds each step's loss and rate.
+    Every `checkpoint_every` steps, and every ten minutes, a checkpoint is written; a run in the same
+    folder goes on from it. `losses.jsonl` holds each step's loss and rate.
 
     Raises TrainingStopped where the loss is no number: the last checkpoint stays, and
     `stopped.json` says at which step.
@@ -92,7 +93,7 @@ def train(
     model, optimiser = crew.ready(network, optimiser)
     first, lines = _resumed(network, optimiser, folder)
     (folder / STOPPED).unlink(missing_ok=True)
-    started = time.monotonic()
+    started = kept = time.monotonic()
     network.train()
     with closing(batches(first)) as stream:  # also when interrupted: it may hold a process
         for step, (images, labels) in zip(range(first, schedule.steps), stream, strict=False):
@@ -132,8 +133,10 @@ def train(
                 method.watched(
                     done
                 )  # before the checkpoint: what a killed run has missed comes again
-            if (done % schedule.checkpoint_every == 0 or done == schedule.steps) and not crew.rank:
+            due = done % schedule.checkpoint_every == 0 or done == schedule.steps
+            if (due or time.monotonic() - kept > _KEEP_EVERY_S) and not crew.rank:
                 _keep(network, optimiser, folder, done, lines)
+                kept = time.monotonic()
     network.eval()
 
 
