@@ -79,8 +79,8 @@ def train(
 ) -> None:
     """Train in place; `batches(k)` yields this process' batches from step k on, always the same.
 
-    Every `checkpoint_every` steps, and every ten minutes, a checkpoint is written; a run in the same
-    folder goes on from it. `losses.jsonl` holds each step's loss and rate.
+    Every `checkpoint_every` steps, and every ten minutes, a checkpoint is written; a run in the
+    same folder goes on from it. `losses.jsonl` holds each step's loss and rate.
 
     Raises TrainingStopped where the loss is no number: the last checkpoint stays, and
     `stopped.json` says at which step.
