@@ -151,7 +151,7 @@ def test_windows_and_settings_within_their_bounds_are_read(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "settings", [{"unheard_of": 1}, {"widths": [1, 2]}, {"outputs": -3}, {"inputs": [4]}]
+    "settings", [{"unheard_of": 1}, {"widths": [1, 2]}, {"outputs": -3}, {"dropout": [4]}]
 )
 def test_settings_that_no_network_takes_are_refused_in_one_line(
     tmp_path: Path, settings: dict[str, object]

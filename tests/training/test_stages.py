@@ -22,7 +22,7 @@ from hnuiseg.training.recipe import PAPER, SCALES
 from hnuiseg.training.run import Stage, model_before, run_stage
 from hnuiseg.training.validation import validation_rows
 from hnuiseg.training.workers import Alone
-from training.made_data import SHORT, TINY, data_set
+from training.made_data import SHORT, TINY, Killed, data_set, killed_after
 
 CREW = Alone(torch.device("cpu"))
 
@@ -80,12 +80,7 @@ def test_law_3_resumed_equals_never_stopped(data: Path, tmp_path: Path, killed_a
     """Weights and losses bit for bit."""
     stage = _stage(data)
 
-    class Killed(Exception):
-        pass
-
-    def told(fraction: float, what: str) -> None:
-        if "loss" in what and fraction * 12 >= killed_at:
-            raise Killed
+    told = killed_after(killed_at)
 
     import hnuiseg.training.run as run_module
 
@@ -344,12 +339,7 @@ def test_slow_steps_are_kept_by_time(
     monkeypatch.setattr("hnuiseg.training.loop._KEEP_EVERY_S", 0.0)
     stage = _stage(data)
 
-    class Killed(Exception):
-        pass
-
-    def told(fraction: float, what: str) -> None:
-        if "loss" in what and fraction * 12 >= 6:
-            raise Killed
+    told = killed_after(6)
 
     with pytest.raises(Killed):
         run_stage(stage, tmp_path / "parts", CREW, resume=False, told=told)

@@ -1,7 +1,6 @@
 """Where training and test cases come from: readers of cohorts, prepared data sets, the phantom."""
 
 from hnuiseg.cohorts.cached_case import (
-    cached_hash,
     open_array,
     read_array,
     read_cached,
@@ -19,6 +18,7 @@ from hnuiseg.cohorts.phantom.write import write_phantom_patient
 from hnuiseg.cohorts.prepare import CASES, SPLITS, prepare
 from hnuiseg.cohorts.regions import RegionTable, described, region_names
 from hnuiseg.cohorts.splits import Splits, check_covers, make_splits, read_splits
+from hnuiseg.cohorts.whole_folder import whole_folder
 
 __all__ = [
     "CASES",
@@ -33,7 +33,6 @@ __all__ = [
     "RegionTable",
     "Splits",
     "Variant",
-    "cached_hash",
     "check_covers",
     "clinic",
     "described",
@@ -52,6 +51,7 @@ __all__ = [
     "read_splits",
     "region_names",
     "summary",
+    "whole_folder",
     "write_array",
     "write_phantom_patient",
 ]

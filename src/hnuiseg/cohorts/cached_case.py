@@ -31,7 +31,7 @@ DESCRIPTION = "case.json"
 ENDING = ".b2nd"
 _VOLUMES = ("ct", "truth", "pet")
 _TYPES = ("int16", "uint8", "int32", "float32", "float64", "uint16")
-# voxels a side; a patch of training is read in half the time that larger blocks or ZSTD take
+# voxels a side: a patch of training unpacks little that it doesn't use
 _CHUNK, _BLOCK = 64, 16
 
 
@@ -68,8 +68,10 @@ def write_cached(annotated: AnnotatedCase, folder: Path) -> str:
     return sha256
 
 
-def read_cached(folder: Path) -> AnnotatedCase:
+def read_cached(folder: Path, expected: str | None = None) -> AnnotatedCase:
     """The case in a folder that `write_cached` filled; InputRefused where it is damaged.
+
+    So it is where its hash isn't the `expected` one of a manifest.
 
     What is read is compared with the hash of what was written: compression has no check of its
     own, and a voxel that has changed must not be learnt from (law 10).
@@ -98,25 +100,13 @@ def read_cached(folder: Path) -> AnnotatedCase:
             volumes["truth"],
             tuple(described["notes"]),
         )
-        if _hash(found) != described["sha256"]:
-            raise ValueError("its voxels aren't those that were written")
+        if _hash(found) != (described["sha256"] if expected is None else expected):
+            raise ValueError("its voxels aren't those that were written, or the manifest's")
         return found
     except (OSError, ValueError, LookupError, TypeError, InputRefused) as error:
         raise InputRefused(
             f"the prepared case {folder.name} can't be read ({type(error).__name__}: "
             f"{str(error)[:80]})",
-            "a data set of `hnuiseg prepare`, whole",
-            "delete this case's folder and call `hnuiseg prepare … --resume`",
-        ) from error
-
-
-def cached_hash(folder: Path) -> str:
-    """The hash that a prepared case carries. InputRefused where there is none."""
-    try:
-        return str(json.loads((folder / DESCRIPTION).read_text())["sha256"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputRefused(
-            f"the prepared case {folder.name} can't be read ({type(error).__name__})",
             "a data set of `hnuiseg prepare`, whole",
             "delete this case's folder and call `hnuiseg prepare … --resume`",
         ) from error

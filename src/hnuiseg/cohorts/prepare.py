@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from secrets import token_hex
 
 from hnuiseg.cohorts.cached_case import write_cached
 from hnuiseg.cohorts.listing import Cohort, LeftOut, ListedCase
 from hnuiseg.cohorts.manifest import CaseEntry, Manifest, entry_from, write_manifest
 from hnuiseg.cohorts.sheet import write_picture, write_sheet
 from hnuiseg.cohorts.splits import Splits, extended, make_splits, read_splits, write_splits
+from hnuiseg.cohorts.whole_folder import whole_folder
 from hnuiseg.errors import HnuisegError, InputRefused, OutputFailed
 from hnuiseg.files import atomic_write
 
@@ -98,23 +98,11 @@ def _prepared(listed: ListedCase, cohort: Cohort, folder: Path) -> CaseEntry:
         except (ValueError, LookupError, TypeError):
             pass  # damaged: made anew
     found = listed.read()
-    partial = folder.with_name(f".{folder.name}.{token_hex(4)}.partial")
-    try:
-        partial.mkdir(parents=True)
+    with whole_folder(folder, f"case {folder.name}") as partial:
         entry = CaseEntry.of(listed, found, cohort.licence, write_cached(found, partial))
         write_picture(found, partial / PICTURE)
         described = json.dumps({"sources": stamp, "entry": entry.to_json()}, indent=1)
         atomic_write(partial / _ENTRY, described.encode())
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    except OSError as error:
-        raise OutputFailed(
-            f"case {folder.name} can't be written ({error.strerror})",
-            "a folder that can be written to, on a disk with room",
-            "free some space, then go on with --resume; finished cases stay",
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return entry
 
 

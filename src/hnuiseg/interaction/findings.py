@@ -10,6 +10,7 @@ from hnuiseg.errors import WrongCall
 from hnuiseg.interaction.clicks import TUMOURS, Click, Index, Tumour
 from hnuiseg.interaction.component import Component, components_of
 from hnuiseg.study import IGNORE
+from hnuiseg.volume import Triple
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +24,10 @@ class Finding:
     def click(self, index: Index) -> Click:
         """The click that says what is true of it, at the given voxel."""
         return Click(self.region, self.positive, index)
+
+    def deepest_click(self, spacing: Triple, generator: np.random.Generator) -> Click:
+        """The click at its deepest voxel (mm); one of several by chance."""
+        return self.click(self.component.deepest(spacing, generator))
 
 
 def lesion_findings(truth: UInt8[np.ndarray, "z y x"]) -> tuple[Finding, ...]:

@@ -69,13 +69,16 @@ def check_settings(settings: ModelSettings) -> None:
         raise ValueError(f"temperatures {warmth}")
     if type(settings.networks) is not int or not 1 <= settings.networks <= _MOST_NETWORKS:
         raise ValueError(f"{settings.networks} networks")
-    if not set(settings.extra_channels) <= set(_EXTRA_CHANNELS):
+    extra = settings.extra_channels
+    if not set(extra) <= set(_EXTRA_CHANNELS) or len(set(extra)) < len(extra):
         raise ValueError(f"channels {settings.extra_channels}")
     if settings.click_encoding not in _ENCODINGS:
         raise ValueError(f"clicks drawn as {settings.click_encoding!r:.20}")
     given = settings.network_settings
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         raise TypeError("settings of the network are named")
+    if given.get("inputs", len(IMAGES_AND_PROMPTS)) != len(settings.channels):
+        raise ValueError(f"a network of other inputs than {', '.join(settings.channels)}")
     for name, setting in given.items():
         _check_network(setting, _MOST_CHANNELS if name == "widths" else _MOST_LAYERS, 0)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from hnuiseg.errors import InputRefused
 from hnuiseg.evaluation import Voxels, error_band, fit_temperature, reliability, tempered
@@ -19,6 +19,7 @@ from hnuiseg.interaction import correction_clicks
 from hnuiseg.models import ModelFile
 from hnuiseg.training.sample_store import StoredSample
 from hnuiseg.training.whole import WholeAnswers
+from hnuiseg.volume import Triple
 
 CALIBRATION = "calibration.json"
 SCANS = ("PET/CT", "CT")
@@ -67,11 +68,11 @@ def calibrate(
             p = answers.probabilities(sample, (), with_pet=with_pet)
             truth = sample.marks(sample.whole)[0]
             most = min(_MOST_OF_ONE, _MOST_VOXELS // len(shown))
-            before.append(_near(p, sample, generator, most))
+            before.append(_near(p, truth, sample.spacing, generator, most))
             labels = p.argmax(0).astype(np.uint8)
             clicks = correction_clicks(labels, truth, generator)
             p = answers.probabilities(sample, clicks, labels, with_pet=with_pet)
-            after.append(_near(p, sample, generator, most))
+            after.append(_near(p, truth, sample.spacing, generator, most))
         found[scan] = _measured(before, after) if shown else None
     return found
 
@@ -114,14 +115,15 @@ def _figures(near: Sequence[_Near], temperature: float) -> dict[str, Any]:
 
 def _near(
     p: Float[np.ndarray, "3 z y x"],
-    sample: StoredSample,
+    truth: UInt8[np.ndarray, "z y x"],
+    spacing: Triple,
     generator: np.random.Generator,
     most: int,
 ) -> _Near:
-    labels, truth = p.argmax(0).astype(np.uint8), sample.marks(sample.whole)[0]
+    labels = p.argmax(0).astype(np.uint8)
 
     def some(value: int | None) -> Voxels:
-        index = np.flatnonzero(error_band(labels, truth, sample.spacing, value))
+        index = np.flatnonzero(error_band(labels, truth, spacing, value))
         if len(index) > most:
             index = generator.choice(index, most, replace=False)
         return Voxels(p.reshape(3, -1)[:, index].T, truth.ravel()[index])

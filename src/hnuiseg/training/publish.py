@@ -37,10 +37,11 @@ def published(run: Path, number: int | None, name: str | None) -> bytes:
     card, settings = model.card, model.settings
     figures = dict(card.figures)
     limits = [card.limits]
-    if said is None or temperatures(said) is None:
+    found = None if said is None else temperatures(said)
+    if said is None or found is None:
         limits.append("Probabilities aren't calibrated.")
     else:
-        settings = replace(settings, temperatures=temperatures(said))
+        settings = replace(settings, temperatures=found)
         for scan in SCANS:
             figures |= _figures(scan, said[scan])
     if not commercial_too(card.licence_of_training_data):

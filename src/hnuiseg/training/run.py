@@ -117,9 +117,11 @@ def model_before(run: Path, number: int) -> ModelFile | None:
 def read_record(folder: Path) -> dict[str, Any]:
     """What a stage was started with. InputRefused where that can't be read."""
     try:
-        record = json.loads((folder / RECORD).read_text())
-        return {"fold": record["fold"], "data": record["data"], **record}
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text())
+        if not {"fold", "data", "begins with"} <= record.keys():
+            raise ValueError("it says too little")
+        return record
+    except (OSError, ValueError, AttributeError) as error:
         raise InputRefused(
             f"{RECORD} in {folder.name} can't be read ({type(error).__name__})",
             "a stage of `hnuiseg train`",
@@ -225,7 +227,7 @@ def _refuse_leaks(run: Path, stage: Stage) -> None:
         folder = stage_folder(run, number)
         if not (folder / MODEL).exists() or read_model(folder / MODEL).sha256 != begin:
             break  # it started from elsewhere
-        leaked = sorted(kept & set(json.loads((folder / PATIENTS).read_text())))
+        leaked = sorted(kept & _learnt(folder))
         if leaked:
             raise InputRefused(
                 f"patient {leaked[0]} was learnt from in stage {number} and is held back in stage "
@@ -233,7 +235,19 @@ def _refuse_leaks(run: Path, stage: Stage) -> None:
                 "the same fold of a patient in every stage",
                 "use the same --fold and splits throughout",
             )
-        begin = json.loads((folder / RECORD).read_text())["begins with"]
+        begin = read_record(folder)["begins with"]
+
+
+def _learnt(folder: Path) -> set[str]:
+    """Whom a stage learnt from. InputRefused where its file doesn't say."""
+    try:
+        return set(json.loads((folder / PATIENTS).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputRefused(
+            f"{PATIENTS} in {folder.name} can't be read ({type(error).__name__})",
+            "a stage of `hnuiseg train`, which says whom it learnt from",
+            "train that stage again",
+        ) from error
 
 
 def _corrects(stage: Stage) -> bool:

@@ -6,22 +6,19 @@ preparing images; a training that is stopped while they are made goes on with th
 
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from hnuiseg.cohorts import (
     AnnotatedCase,
-    cached_hash,
     open_array,
     read_cached,
+    whole_folder,
     write_array,
 )
-from hnuiseg.errors import InputRefused, OutputFailed
 from hnuiseg.files import atomic_write
 from hnuiseg.inference.inputs import body_field, network_inputs
 from hnuiseg.models import ModelSettings
@@ -33,7 +30,7 @@ Box = tuple[slice, slice, slice]
 
 _FORMAT = 1
 PLACES = ("tissue", "GTVp", "GTVn")
-_MOSTPLACES = 50_000  # of each kind: enough that none is drawn twice in a training's life
+_MOST_PLACES = 50_000  # of each kind: enough that none is drawn twice in a training's life
 _AIR_MARGIN = 0.1  # above air, in scaled units: tissue
 
 
@@ -46,7 +43,6 @@ class StoredSample:
     shape: tuple[int, int, int]  # z, y, x
     spacing: tuple[float, float, float]  # mm
     folder: Path
-
     counts: dict[str, int]  # places that are kept to draw patches around: tissue, GTVp, GTVn
 
     def place(self, kind: str, number: int) -> tuple[int, int, int]:
@@ -92,20 +88,9 @@ def stored_sample(
     found = _opened(folder, name, patient, sha256)
     if found is not None:
         return found
-    partial = folder.with_name(f".{folder.name}.{token_hex(4)}.partial")
-    try:
-        partial.mkdir(parents=True)
-        _make(_unchanged(case_folder, sha256), settings, sha256, partial)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    except OSError as error:
-        raise OutputFailed(
-            f"the sample of {name} can't be written ({error.strerror})",
-            "a data set in a place that can be written to, on a disk with room",
-            "free some space, then go on with --resume",
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    case = read_cached(case_folder, sha256)
+    with whole_folder(folder, f"the sample of {name}") as partial:
+        _make(case, settings, sha256, partial)
     made = _opened(folder, name, patient, sha256)
     assert made is not None
     return made
@@ -133,18 +118,6 @@ def _opened(folder: Path, name: str, patient: str, sha256: str) -> StoredSample 
         return found
     except (OSError, ValueError, LookupError, TypeError):
         return None
-
-
-def _unchanged(case_folder: Path, sha256: str) -> AnnotatedCase:
-    """The case, if it is the one that the manifest names."""
-    found = read_cached(case_folder)
-    if cached_hash(case_folder) != sha256:
-        raise InputRefused(
-            f"the prepared case {case_folder.name} isn't the one that the manifest names",
-            "a data set whose preparation is finished",
-            "call `hnuiseg prepare … --resume` again",
-        )
-    return found
 
 
 def _make(found: AnnotatedCase, settings: ModelSettings, sha256: str, folder: Path) -> None:
@@ -187,6 +160,6 @@ def _places(
 
 def _some(index: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
     """At most so many of them, at even steps: the same ones each time."""
-    if len(index) <= _MOSTPLACES:
+    if len(index) <= _MOST_PLACES:
         return index
-    return index[np.linspace(0, len(index) - 1, _MOSTPLACES).round().astype(np.intp)]
+    return index[np.linspace(0, len(index) - 1, _MOST_PLACES).round().astype(np.intp)]

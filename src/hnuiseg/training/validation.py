@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from hnuiseg.evaluation import dice
 from hnuiseg.files import atomic_write
+from hnuiseg.inference import CLASSES
 from hnuiseg.interaction import correction_clicks
 from hnuiseg.models import ModelFile
 from hnuiseg.study import IGNORE
@@ -21,7 +24,7 @@ from hnuiseg.training.whole import WholeAnswers
 VALIDATION = "validation.jsonl"
 PICTURES = "pictures"
 _PICTURED = 2  # cases
-_VALUES = (("GTVp", 1), ("GTVn", 2))
+_VALUES = tuple((name, value) for value, name in enumerate(CLASSES) if value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,13 +48,13 @@ class Validation:
         for number, sample in enumerate(self.samples):
             truth = sample.marks(sample.whole)[0]
             found = answers.labels(sample)
-            automatic.append(dice(found, truth))
+            automatic.append(dice_by_class(found, truth))
             if number < _PICTURED:
                 self._picture(sample, found, truth, step)
             if self.with_clicks:
                 generator = np.random.Generator(np.random.Philox([self.seed, number]))
                 clicks = correction_clicks(found, truth, generator)
-                corrected.append(dice(answers.labels(sample, clicks, found), truth))
+                corrected.append(dice_by_class(answers.labels(sample, clicks, found), truth))
         row: dict[str, Any] = {"step": step, "cases": len(self.samples), "dice": means(automatic)}
         if self.with_clicks:
             row["dice after clicks"] = means(corrected)
@@ -100,16 +103,13 @@ def validation_rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def dice(found: UInt8[np.ndarray, "z y x"], truth: UInt8[np.ndarray, "z y x"]) -> dict[str, float]:
+def dice_by_class(
+    found: UInt8[np.ndarray, "z y x"], truth: UInt8[np.ndarray, "z y x"]
+) -> dict[str, float]:
     """DSC of each class that is in truth or answer; where nobody said, nothing counts."""
     said = truth != IGNORE
-    values = {}
-    for name, value in _VALUES:
-        a, b = (found == value) & said, truth == value
-        total = int(a.sum() + b.sum())
-        if total:
-            values[name] = 2 * int((a & b).sum()) / total
-    return values
+    values = {name: dice((found == v) & said, truth == v) for name, v in _VALUES}
+    return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
 def means(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:

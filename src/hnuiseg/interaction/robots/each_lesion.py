@@ -25,6 +25,6 @@ class EachLesion:
     ) -> tuple[Click, ...]:
         """A click in every lesion of the truth; the prediction isn't looked at."""
         return tuple(
-            lesion.click(lesion.component.deepest(scene.spacing, generator))
+            lesion.deepest_click(scene.spacing, generator)
             for lesion in lesion_findings(scene.truth)
         )

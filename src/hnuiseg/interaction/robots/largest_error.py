@@ -25,6 +25,6 @@ class LargestError:
     ) -> tuple[Click, ...]:
         """One click; none where nothing is wrong."""
         return tuple(
-            f.click(f.component.deepest(scene.spacing, generator))
+            f.deepest_click(scene.spacing, generator)
             for f in error_findings(predicted, scene.truth)[:1]
         )

@@ -43,4 +43,4 @@ class TenClicks:
             for ranked in by_class
             if turn < len(ranked)
         ]
-        return tuple(f.click(f.component.deepest(scene.spacing, generator)) for f in in_turn)
+        return tuple(f.deepest_click(scene.spacing, generator) for f in in_turn)
