@@ -50,7 +50,7 @@ def test_every_voxel_is_as_defined(shape: Shape, clicks: list[Click]) -> None:
 
 def test_a_ball_has_123_voxels() -> None:
     drawn = prompts((9, 8, 7), [Click("GTVn", True, (4, 4, 3))])
-    assert RADIUS_VOXELS == 3
+    assert RADIUS_VOXELS["ball"] == 3
     assert np.count_nonzero(drawn) == 123  # integer points within radius 3
     assert np.count_nonzero(drawn[0]) == 0
 

@@ -81,12 +81,15 @@ def test_hands_slip_as_often_as_they_should() -> None:
     assert all(0 <= i < 13 for click in made for i in click.index)
 
 
-def test_an_edt_ball_is_the_ball_with_its_centre_marked() -> None:
+def test_an_edt_ball_falls_from_its_centre_to_its_rim_and_is_nothing_beyond() -> None:
     clicks = (Click("GTVp", True, (8, 8, 8)), Click("GTVn", False, (3, 9, 5)))
-    plain, edt = (prompts((17, 17, 17), clicks, name) for name in ("ball", "edt"))
-    np.testing.assert_array_equal(np.sign(edt), plain)
+    edt = prompts((17, 17, 17), clicks, "edt")
+    for channel, click, sign in zip(edt, clicks, (1, -1), strict=True):
+        steps = np.indices((17, 17, 17)) - np.array(click.index)[:, None, None, None]
+        within = (steps**2).sum(0) <= RADIUS_VOXELS["edt"] ** 2
+        np.testing.assert_array_equal(np.sign(channel), sign * within)
     assert edt[0].argmax() == np.ravel_multi_index((8, 8, 8), (17, 17, 17))
     assert (edt[0].max(), edt[1].min()) == (1.0, -1.0)
-    values = [abs(edt[0, 8, 8, 8 + k]) for k in range(RADIUS_VOXELS + 1)]
+    values = [abs(edt[0, 8, 8, 8 + k]) for k in range(RADIUS_VOXELS["edt"] + 1)]
     assert values == sorted(values, reverse=True)
     assert values[-1] > 0

@@ -3,7 +3,7 @@
 from hnuiseg.models.catalogue import DEFAULT, load_model, shipped_models
 from hnuiseg.models.ensemble import ensemble_bytes
 from hnuiseg.models.file import Card, ModelFile, model_bytes, read_model
-from hnuiseg.models.scales import COMPACT, FULL
+from hnuiseg.models.scales import COMPACT, FULL, MINI
 from hnuiseg.models.settings import AVAILABILITY, BEFORE, IMAGES_AND_PROMPTS, ModelSettings
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "DEFAULT",
     "FULL",
     "IMAGES_AND_PROMPTS",
+    "MINI",
     "Card",
     "ModelFile",
     "ModelSettings",

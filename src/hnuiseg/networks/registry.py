@@ -19,9 +19,15 @@ def _compact(**settings: Any) -> nn.Module:
     return ResidualEncoderUNet(widths=(16, 32, 64, 128), blocks=(1, 2, 2, 2), **settings)
 
 
+def _small(**settings: Any) -> nn.Module:
+    """A level deeper than compact for what lies around, and thinner where voxels are many."""
+    return ResidualEncoderUNet(widths=(16, 32, 64, 128, 160), blocks=(1, 1, 2, 2, 2), **settings)
+
+
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "resenc-full": _full,
     "resenc-compact": _compact,
+    "resenc-small": _small,
 }
 
 

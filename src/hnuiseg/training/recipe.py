@@ -9,7 +9,7 @@ from typing import Any
 
 from hnuiseg.errors import WrongCall
 from hnuiseg.interaction import Placement
-from hnuiseg.models import AVAILABILITY, BEFORE, COMPACT, FULL, ModelSettings
+from hnuiseg.models import AVAILABILITY, BEFORE, FULL, MINI, ModelSettings
 from hnuiseg.training.intensity import Intensity
 
 STAGES = (1, 2, 3)
@@ -91,9 +91,9 @@ SCALES: dict[str, Scale] = {
     ),
     "mini": Scale(
         "mini",
-        COMPACT,
-        patch=(32, 48, 48),
-        batch=4,
+        MINI,
+        patch=(48, 64, 64),  # 144 × 192 × 192 mm: what a tumour is depends on what lies far around
+        batch=2,
         learning_rate=1e-3,
         steps_an_epoch=16,
         hold_from=0.7,
