@@ -77,6 +77,20 @@ def test_what_is_published_is_calibrated_and_keeps_every_label(run: Path, tmp_pa
     assert ct_alone.temperature == model.settings.temperatures[1]
 
 
+def test_half_a_file_says_nearly_the_same(run: Path, tmp_path: Path) -> None:
+    whole, half = (
+        _written(published(run, None, "mine", half=half), tmp_path, f"half-{half}")
+        for half in (False, True)
+    )
+    size = [(tmp_path / f"half-{half}.safetensors").stat().st_size for half in (False, True)]
+    assert size[1] < 0.6 * size[0]
+    case = phantom_case(phantom(31, 0, spacing=(8.0, 8.0, 8.0)))
+    options = PredictOptions(uncertainty=False, precision="float32")
+    first, second = (predict(case, one, options).probabilities for one in (whole, half))
+    np.testing.assert_allclose(second, first, atol=0.01)
+    assert not np.array_equal(second, first)
+
+
 def test_law_4_calibrated_maps_have_names_of_their_own(run: Path, tmp_path: Path) -> None:
     from hnuiseg.files import read_image
 

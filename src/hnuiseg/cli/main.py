@@ -27,6 +27,7 @@ from hnuiseg.cli.prepare import prepare
 from hnuiseg.cli.publish import calibrate, ensemble, publish
 from hnuiseg.cli.runs import runs
 from hnuiseg.cli.segment import segment
+from hnuiseg.cli.synthesize import synthesize
 from hnuiseg.cli.train import train
 from hnuiseg.errors import HnuisegError
 
@@ -58,6 +59,7 @@ _COMMANDS = (
     models,
     evaluate,
     prepare,
+    synthesize,
     train,
     runs,
     calibrate,

@@ -25,30 +25,35 @@ _ROI_NAMES = click.option(
 )
 
 
-def _writing(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of every reader."""
-    options = (
-        click.option(
-            "--out",
-            type=click.Path(path_type=Path, file_okay=False),
-            required=True,
-            metavar="DIR",
-            help="Folder of the data set: new or empty.",
-        ),
-        click.option("--resume", is_flag=True, help="Go on in a DIR that was begun before."),
-        click.option(
-            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the split."
-        ),
-        click.option(
-            "--splits",
-            type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            metavar="FILE",
-            help="Folds that were drawn before; patients that it doesn't name join them.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+def writing_options(seed: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options of whatever writes a data set; `seed` says what follows from it."""
+
+    def added(command: Callable[..., None]) -> Callable[..., None]:
+        options = (
+            click.option(
+                "--out",
+                type=click.Path(path_type=Path, file_okay=False),
+                required=True,
+                metavar="DIR",
+                help="Folder of the data set: new or empty.",
+            ),
+            click.option("--resume", is_flag=True, help="Go on in a DIR that was begun before."),
+            click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help=seed),
+            click.option(
+                "--splits",
+                type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                metavar="FILE",
+                help="Folds that were drawn before; patients that it doesn't name join them.",
+            ),
+        )
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return added
+
+
+_writing = writing_options("Of the split.")
 
 
 @click.group()

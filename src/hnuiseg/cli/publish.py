@@ -68,14 +68,15 @@ def calibrate(
 @_OUT
 @_STAGE
 @click.option("--name", help="Of the model; default: recipe, scale and stage.")
-def publish(run: Path, out: Path, stage: int | None, name: str | None) -> None:
+@click.option("--half", is_flag=True, help="Store kernels with 16 bits: half the size.")
+def publish(run: Path, out: Path, stage: int | None, name: str | None, half: bool) -> None:
     """Make the model file of RUN with its card: figures, licence of the data, temperatures.
 
     `hnuiseg segment --model FILE` takes it."""
     from hnuiseg.files import atomic_write
     from hnuiseg.training import published
 
-    content = published(run, stage, name)
+    content = published(run, stage, name, half=half)
     _free(out)
     atomic_write(out, content)
     click.echo(str(out))

@@ -18,6 +18,7 @@ from hnuiseg.cohorts.phantom.write import write_phantom_patient
 from hnuiseg.cohorts.prepare import CASES, SPLITS, prepare
 from hnuiseg.cohorts.regions import RegionTable, described, region_names
 from hnuiseg.cohorts.splits import Splits, check_covers, make_splits, read_splits
+from hnuiseg.cohorts.synthetic import synthetic
 from hnuiseg.cohorts.whole_folder import whole_folder
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "read_splits",
     "region_names",
     "summary",
+    "synthetic",
     "whole_folder",
     "write_array",
     "write_phantom_patient",

@@ -54,3 +54,4 @@ class Cohort:
     classes: tuple[str, str]  # what values 1 and 2 are, where not GTVp and GTVn
     cases: tuple[ListedCase, ...]  # by name
     left_out: tuple[LeftOut, ...] = ()
+    people: str = ""  # the cohort whose patients these are; empty: its own

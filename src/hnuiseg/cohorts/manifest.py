@@ -87,6 +87,7 @@ class Manifest:
     cases: tuple[CaseEntry, ...]
     left_out: tuple[LeftOut, ...]
     software: str
+    people: str = ""  # the cohort whose patients these are; empty: its own
 
     @property
     def sha256(self) -> str:
@@ -101,7 +102,7 @@ class Manifest:
 
     def patient_of(self, case: CaseEntry) -> str:
         """The patient's key in splits."""
-        return f"{self.kind}:{case.patient}"
+        return f"{self.people or self.kind}:{case.patient}"
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
@@ -116,7 +117,8 @@ def read_manifest(folder: Path) -> Manifest:
         said = json.loads((folder / MANIFEST).read_text())
         if said["format"] != FORMAT:
             raise ValueError(f"format {said['format']!r}")
-        names = [said["kind"], *(case["name"] for case in said["cases"])]
+        people = said.get("people", "")
+        names = [said["kind"], people or said["kind"], *(case["name"] for case in said["cases"])]
         if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
             raise ValueError("a name that isn't letters, digits, '-', '_' and '.'")
         return Manifest(
@@ -127,6 +129,7 @@ def read_manifest(folder: Path) -> Manifest:
             tuple(entry_from(case) for case in said["cases"]),
             tuple(LeftOut(**one) for one in said["left_out"]),
             said["software"],
+            people,
         )
     except FileNotFoundError as error:
         raise InputRefused(

@@ -1,64 +1,25 @@
-"""OpenKBP's planning CTs of heads and necks, in the public CSV layout and in a packed one.
+"""OpenKBP's planning CTs of heads and necks as a cohort.
 
-Both hold 128³ voxels: i towards the back, j towards the patient's left, k from head to feet. Stored
-values are HU + 1000, 0 outside the image; above 4095 they are clipped, as 12-bit scanners have it.
-Targets of the plan stand for classes and are no tumours: PTV70 is 1, PTV63 and PTV56 outside it are
-2.
+Stored values are HU + 1000; above 4095 they are clipped, as 12-bit scanners have it. Targets of the
+plan stand for classes and are no tumours: PTV70 is 1, PTV63 and PTV56 outside it are 2.
 """
 
-import lzma
-import re
-import warnings
-import zipfile
-import zlib
-from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64, Shaped
 
-from hnuiseg.cohorts.listing import AnnotatedCase, Cohort, LeftOut, ListedCase
+from hnuiseg.cohorts.listing import AnnotatedCase, Cohort, ListedCase
+from hnuiseg.cohorts.openkbp_files import OFFSET_HU, PatientFiles, stored_patients
 from hnuiseg.errors import InputRefused
 from hnuiseg.study import IGNORE, Notice, Provenance, case_of_ct
-from hnuiseg.volume import Grid, Volume
+from hnuiseg.volume import Volume
 
-SIDE = 128
 CLASSES = ("PTV70, a planning target", "PTV63 and PTV56, planning targets")
-_PATIENT = re.compile(r"pt_[0-9]+")
-_TARGETS = {"PTV56": 2, "PTV63": 2, "PTV70": 1}  # in this order: PTV70 has the last word
-_OFFSET_HU = 1000.0
-_HIGHEST = 4095
-_HIGHEST_STORED = 65535.0
-_MOST_CSV_BYTES = 64 << 20  # two million voxels of "1234567,1234.5"
-_MOST_PACKED_BYTES = 32 << 20
-_MASK_BYTES = SIDE**3 // 8
-_MOST_REGIONS = 64
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    LookupError,
-    EOFError,
-    RuntimeError,  # of zipfile: with a password, or packed in a way that it doesn't know
-    MemoryError,  # of headers that claim to nest without end
-    lzma.LZMAError,
-    zlib.error,
-    zipfile.BadZipFile,
-)
-
-Masks = Mapping[str, Bool[np.ndarray, "i j k"]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stored:
-    """A patient as stored: axes i, j, k; of the masks the targets alone."""
-
-    values: Float[np.ndarray, "i j k"]
-    spacing: tuple[float, float, float]  # i, j, k; mm
-    masks: Masks
+LICENCE = "MIT (open-kbp)"
+HIGHEST = 4095
+_VALUES = {"PTV56": 2, "PTV63": 2, "PTV70": 1}  # in this order: PTV70 has the last word
 
 
 def openkbp(folder: Path, targets: bool = True) -> Cohort:
@@ -67,79 +28,40 @@ def openkbp(folder: Path, targets: bool = True) -> Cohort:
     Without `targets` nothing is said about any voxel (255): there is no tumour contour in this
     set. InputRefused where no patient is found.
     """
-    found = defaultdict[str, list[tuple[Path, Callable[[Path], _Stored]]]](list)
-    without = set[str]()
-    for place in sorted(folder.rglob("*.csv")):
-        patient = place.parent.name
-        if not _PATIENT.fullmatch(patient) or _aside(place, folder):
-            continue
-        if place.name == "ct.csv":
-            found[patient].append((place.parent, _from_csv))
-        else:
-            without.add(patient)
-    for packed in sorted(folder.rglob("pt_*.npz")):
-        if _PATIENT.fullmatch(packed.stem) and not _aside(packed, folder):
-            found[packed.stem].append((packed, _from_packed))
-    if not found:
-        raise InputRefused(
-            f"{folder.name} holds no patient of OpenKBP",
-            "folders pt_N with ct.csv, or files pt_N.npz",
-            "name the folder that was unpacked",
-        )
+    found, left_out = stored_patients(folder)
     how = "targets" if targets else "no targets"
-    cases = list[ListedCase]()
-    left_out = [LeftOut(patient, "no ct.csv") for patient in without - found.keys()]
-    for patient, places in sorted(found.items()):
-        if len(places) > 1:
-            where = ", ".join(place.relative_to(folder).as_posix() for place, _ in places)
-            text = f"it is there {len(places)} times ({where}): point at one copy alone"
-            left_out.append(LeftOut(patient, text))
-            continue
-        ((place, stored),) = places
-        read = partial(_annotated, place, stored, targets)
-        cases.append(ListedCase(patient, patient, "", (place,), read, how))
-    left_out.sort(key=lambda one: one.name)
-    return Cohort("openkbp", "MIT (open-kbp)", True, CLASSES, tuple(cases), tuple(left_out))
+    cases = tuple(
+        ListedCase(
+            one.patient, one.patient, "", (one.place,), partial(_annotated, one, targets), how
+        )
+        for one in found
+    )
+    return Cohort("openkbp", LICENCE, True, CLASSES, cases, left_out)
 
 
-def _aside(path: Path, folder: Path) -> bool:
-    """Hidden, or left by an archive."""
-    parts = path.relative_to(folder).parts
-    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
-
-
-def _annotated(place: Path, stored: Callable[[Path], _Stored], targets: bool) -> AnnotatedCase:
-    try:
-        found = stored(place)
-    except _UNREADABLE as fault:
-        raise InputRefused(
-            f"{place.name} can't be read ({type(fault).__name__}: {str(fault)[:80]})",
-            "a patient of OpenKBP, whole",
-            "copy it again",
-        ) from fault
+def _annotated(files: PatientFiles, targets: bool) -> AnnotatedCase:
+    found = files.read(_VALUES)
     if targets and "PTV70" not in found.masks:
         raise InputRefused(
-            f"{place.name} has no PTV70, which every patient of OpenKBP has",
+            f"{files.place.name} has no PTV70, which every patient of OpenKBP has",
             "a patient with its targets",
             "copy it again, or prepare without targets",
         )
-    back, left, feet = found.spacing
-    grid = Grid.axial((SIDE, SIDE, SIDE), (feet, back, left))
-    hu = _standing(np.minimum(found.values, _HIGHEST)) - np.float32(_OFFSET_HU)
-    case = case_of_ct(Volume(hu, grid, "HU"), Provenance("files", place.name, None))
+    hu = np.minimum(found.values, HIGHEST) - np.float32(OFFSET_HU)
+    case = case_of_ct(Volume(hu, found.grid, "HU"), Provenance("files", files.place.name, None))
     notes = []
-    clipped = int((found.values > _HIGHEST).sum())
+    clipped = int((found.values > HIGHEST).sum())
     if clipped:
-        notes.append(f"{clipped} voxels above {_HIGHEST - _OFFSET_HU:.0f} HU were clipped to it")
-    truth = np.full(grid.shape, IGNORE, dtype=np.uint8)
+        notes.append(f"{clipped} voxels above {HIGHEST - OFFSET_HU:.0f} HU were clipped to it")
+    truth = np.full(found.grid.shape, IGNORE, dtype=np.uint8)
     if targets:
         truth[:] = 0
-        for name, value in _TARGETS.items():
+        for name, value in _VALUES.items():
             if name in found.masks:
-                truth[_standing(found.masks[name])] = value
+                truth[found.masks[name]] = value
     notices = (*case.notices, *_warning(targets))
     case = replace(case, notices=notices)
-    return AnnotatedCase(case, Volume(truth, grid, "label"), tuple(notes))
+    return AnnotatedCase(case, Volume(truth, found.grid, "label"), tuple(notes))
 
 
 def _warning(targets: bool) -> tuple[Notice, ...]:
@@ -147,123 +69,3 @@ def _warning(targets: bool) -> tuple[Notice, ...]:
         return ()
     text = "The classes are planning targets of radiotherapy, which are larger than tumours."
     return (Notice("planning-targets", text),)
-
-
-def _standing(stored: Shaped[np.ndarray, "i j k"]) -> Shaped[np.ndarray, "z y x"]:
-    """From feet to head, to the back, to the left."""
-    return np.ascontiguousarray(stored.transpose(2, 0, 1)[::-1])
-
-
-def _from_csv(folder: Path) -> _Stored:
-    spacing = _table(folder / "voxel_dimensions.csv", (0,))[:, 0]
-    index, values = _sparse(folder / "ct.csv", (0, 1))
-    stored = np.zeros(SIDE**3, dtype=np.float32)
-    stored[index] = values
-    masks = {}
-    for name in _TARGETS:
-        file = folder / f"{name}.csv"
-        if file.exists():
-            mask = np.zeros(SIDE**3, dtype=bool)
-            mask[_sparse(file, (0,))[0]] = True
-            masks[name] = mask.reshape(SIDE, SIDE, SIDE)
-    return _Stored(_checked(stored.reshape(SIDE, SIDE, SIDE)), _spacing(spacing), masks)
-
-
-def _sparse(
-    file: Path, columns: tuple[int, ...]
-) -> tuple[Int64[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Flat C-order indices within 128³, each once, and what stands in the last column."""
-    rows = _table(file, columns, heading=",data")
-    if not (np.isfinite(rows).all() and (rows[:, 0] == np.round(rows[:, 0])).all()):
-        raise ValueError(f"{file.name} holds what is no voxel or no value")
-    low, high = (rows[:, 0].min(), rows[:, 0].max()) if len(rows) else (0, 0)
-    if not (low >= 0 and high < SIDE**3):
-        raise ValueError(f"{file.name} names voxel {low:.0f} or {high:.0f}")
-    index = rows[:, 0].astype(np.int64)
-    if len(index) and np.bincount(index).max() > 1:
-        raise ValueError(f"{file.name} names a voxel twice")
-    return index, rows[:, -1].astype(np.float32)
-
-
-def _table(file: Path, columns: tuple[int, ...], heading: str = "") -> Float[np.ndarray, "n c"]:
-    """The columns of a CSV, which may be empty; ValueError where its end is missing."""
-    if file.stat().st_size > _MOST_CSV_BYTES:
-        raise ValueError(f"{file.name} of more than {_MOST_CSV_BYTES} bytes")
-    text = file.read_text(encoding="utf-8-sig")
-    if text and not text.endswith("\n"):
-        raise ValueError(f"{file.name} is cut short")  # "12,10" may have been "12,1035"
-    lines = text.splitlines()
-    if heading and (not lines or lines.pop(0).strip() != heading):
-        raise ValueError(f"{file.name} doesn't begin with {heading}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an empty table
-        found = np.loadtxt(lines, delimiter=",", usecols=columns, ndmin=2)
-    return found.reshape(-1, len(columns))
-
-
-def _from_packed(file: Path) -> _Stored:
-    arrays = _arrays(file)
-    names = arrays["names"].tolist()
-    if len(names) > _MOST_REGIONS or len(set(names)) < len(names):
-        raise ValueError(f"{len(names)} regions, {len(set(names))} of them different")
-    high, low = np.split(_unpacked(arrays["ct_xz"], 2 * SIDE**3), 2)
-    bits = _unpacked(arrays["masks_xz"], len(names) * _MASK_BYTES).reshape(-1, _MASK_BYTES)
-    q = high.astype(np.int32) * 256 + low
-    steps = np.where(q % 2 == 0, q // 2, -(q + 1) // 2).reshape(SIDE, SIDE, SIDE)
-    values = np.cumsum(steps, axis=-1).astype(np.float32)
-    masks = {
-        name: np.unpackbits(bits[names.index(name)]).reshape(SIDE, SIDE, SIDE).astype(bool)
-        for name in _TARGETS
-        if name in names
-    }
-    return _Stored(_checked(values), _spacing(arrays["spacing"]), masks)
-
-
-def _arrays(file: Path) -> dict[str, Shaped[np.ndarray, " n"]]:
-    """The arrays of an .npz, flat. What it claims to hold is measured before memory is spent on it.
-
-    Not numpy.load: it makes room for any shape that a header names.
-    """
-    if file.stat().st_size > _MOST_PACKED_BYTES:
-        raise ValueError(f"more than {_MOST_PACKED_BYTES} bytes")
-    found = {}
-    with zipfile.ZipFile(file) as archive:
-        for name, kind in (("names", "U"), ("spacing", "f"), ("ct_xz", "u"), ("masks_xz", "u")):
-            with archive.open(f"{name}.npy") as member:
-                content = BytesIO(member.read(_MOST_PACKED_BYTES + 1))
-            if content.getbuffer().nbytes > _MOST_PACKED_BYTES:
-                raise ValueError("it grows beyond all measure when unpacked")
-            version = np.lib.format.read_magic(content)
-            header = np.lib.format.read_array_header_1_0
-            if version != (1, 0):
-                header = np.lib.format.read_array_header_2_0
-            shape, _, dtype = header(content)
-            if len(shape) != 1 or dtype.kind != kind:
-                raise ValueError(f"{name} of shape {shape} and kind {dtype.kind}")
-            if not 0 <= shape[0] * dtype.itemsize == len(content.getbuffer()) - content.tell():
-                raise ValueError(f"{name} isn't as long as it says")
-            found[name] = np.frombuffer(content.read(), dtype=dtype)
-    return found
-
-
-def _unpacked(packed: Shaped[np.ndarray, " n"], length: int) -> Shaped[np.ndarray, " m"]:
-    """Exactly so many bytes out of an xz stream, which can't grow beyond that."""
-    stream = lzma.LZMADecompressor(memlimit=256 << 20)
-    out = stream.decompress(packed.tobytes(), length + 1)
-    if len(out) != length or not stream.eof:
-        raise ValueError(f"{len(out)} bytes or more for {length}")
-    return np.frombuffer(out, dtype=np.uint8)
-
-
-def _spacing(values: Shaped[np.ndarray, "..."]) -> tuple[float, float, float]:
-    found = [float(v) for v in np.ravel(values)]
-    if len(found) != 3 or not all(0.1 <= v <= 20.0 for v in found):
-        raise ValueError(f"voxels of {found[:4]} mm")
-    return found[0], found[1], found[2]
-
-
-def _checked(stored: Float[np.ndarray, "i j k"]) -> Float[np.ndarray, "i j k"]:
-    """The same values; ValueError where no scanner stores such."""
-    if not (stored.min() >= 0.0 and stored.max() <= _HIGHEST_STORED):
-        raise ValueError(f"values from {stored.min():g} to {stored.max():g}")
-    return stored

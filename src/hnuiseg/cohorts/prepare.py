@@ -79,6 +79,7 @@ def prepare(
         tuple(entries),
         tuple(sorted(left_out, key=lambda one: one.name)),
         _SOFTWARE,
+        cohort.people,
     )
     _split(manifest, out / SPLITS, seed, drawn_before)
     write_sheet(manifest, out, f"{CASES}/{{}}/{PICTURE}")

@@ -9,13 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
-from hnuiseg.cohorts.openkbp import SIDE
+from hnuiseg.cohorts.openkbp_files import SIDE
 from hnuiseg.cohorts.phantom import Variant, phantom
 from hnuiseg.files import write_nifti
 from hnuiseg.volume import Grid, Triple, Volume
 
 SPACING: Triple = (8.0, 6.0, 6.0)
+_WHOLE: Triple = (3.0, 4.0, 4.0)  # at which a phantom fits into OpenKBP's 128 voxels a side
 SUV_PER_BQML = 3.1e-4  # of the patient whose PET was given out in Bq/ml
 
 
@@ -75,6 +77,28 @@ def write_openkbp_tree(folder: Path, *, packed: bool, seed: int = 0) -> dict[str
         (_write_packed if packed else _write_csv)(folder, patient, stored, masks)
         truth[patient] = Volume(labels, grid, "label")
     return truth
+
+
+def write_planning_tree(folder: Path, patients: int = 2, seed: int = 0) -> None:
+    """Packed patients pt_1, pt_2, … of OpenKBP that cover a whole neck, and pt_900, which doesn't.
+
+    PTV70 is the phantom's primary and 6 mm round it, PTV63 the nodes so; no organ is contoured.
+    """
+    for index, number in enumerate([*range(1, patients + 1), 900]):
+        made = phantom(seed, index, variant=Variant(primary=True, nodes=True), spacing=_WHOLE)
+        hu = np.full((SIDE, SIDE, SIDE), -1000.0, dtype=np.float32)
+        drawn = np.zeros(hu.shape, dtype=np.uint8)
+        z, y, x = made.ct.grid.shape
+        z = 30 if number == 900 else z
+        hu[:z, :y, :x] = made.ct.array[:z].round()
+        drawn[:z, :y, :x] = made.truth.array[:z]
+        stored = np.clip(hu + 1000.0, 0, 4095)[::-1].transpose(1, 2, 0)
+        masks = {}
+        for name, value in (("PTV70", 1), ("PTV63", 2)):
+            wide = ndimage.binary_dilation(drawn == value, iterations=2) & (hu > -500)
+            masks[name] = wide[::-1].transpose(1, 2, 0)
+        dz, dy, dx = _WHOLE
+        _write_packed(folder, f"pt_{number}", stored, masks, (dy, dx, dz))
 
 
 def write_folder_tree(folder: Path, seed: int = 0, patients: int = 2) -> dict[str, Volume]:
@@ -152,7 +176,11 @@ def _write_csv(
 
 
 def _write_packed(
-    folder: Path, patient: str, stored: np.ndarray, masks: dict[str, np.ndarray]
+    folder: Path,
+    patient: str,
+    stored: np.ndarray,
+    masks: dict[str, np.ndarray],
+    spacing: Triple = (3.9, 3.7, 2.5),
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     steps = np.diff(stored.astype(np.int32), axis=-1, prepend=0)
@@ -162,7 +190,7 @@ def _write_packed(
     np.savez(
         folder / f"{patient}.npz",
         split=np.array("train"),
-        spacing=np.array([3.9, 3.7, 2.5]),
+        spacing=np.array(spacing),
         names=np.array(list(masks)),
         ct_xz=np.frombuffer(lzma.compress(values.tobytes(), preset=1), dtype=np.uint8),
         masks_xz=np.frombuffer(lzma.compress(bits.tobytes(), preset=1), dtype=np.uint8),

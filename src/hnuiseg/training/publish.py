@@ -1,9 +1,13 @@
 """From a run to a model file that may be passed on: card, licence of the data, temperatures."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
 
 from hnuiseg.errors import InputRefused
 from hnuiseg.models import ModelFile, model_bytes, read_model
@@ -26,8 +30,8 @@ def finished_stage(run: Path, number: int | None) -> tuple[int, ModelFile]:
     return chosen, read_model(stage_folder(run, chosen) / MODEL)
 
 
-def published(run: Path, number: int | None, name: str | None) -> bytes:
-    """The content of the model file to pass on.
+def published(run: Path, number: int | None, name: str | None, *, half: bool = False) -> bytes:
+    """The content of the model file to pass on; `half`: convolutions stored with 16 bits.
 
     Where the stage was calibrated, its temperatures go with it; elsewhere the card says that it
     wasn't. The strictest licence of everything that any stage learnt from has the say.
@@ -47,7 +51,21 @@ def published(run: Path, number: int | None, name: str | None) -> bytes:
     if not commercial_too(card.licence_of_training_data):
         limits.append("Not for commercial use, as data it learnt from must not be.")
     card = replace(card, name=name or card.name, figures=figures, limits=" ".join(limits))
-    return model_bytes(card, settings, model.weights)
+    return model_bytes(card, settings, halved(model.weights) if half else model.weights)
+
+
+def halved(
+    weights: Mapping[str, Shaped[np.ndarray, "..."]],
+) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """Kernels in float16, within 2^-11 of what they were; what normalises stays float32.
+
+    Networks still compute in float32 (or bfloat16, which is coarser). A kernel beyond float16's
+    range becomes infinite, which no reader of models accepts.
+    """
+    return {
+        name: array.astype(np.float16) if array.ndim > 1 and array.dtype == np.float32 else array
+        for name, array in weights.items()
+    }
 
 
 def _calibration(file: Path, model: ModelFile) -> dict[str, Any] | None:
