@@ -16,6 +16,7 @@ from hnuiseg.cohorts.trees_of_files import (
     write_folder_tree,
     write_hecktor_tree,
     write_openkbp_tree,
+    write_planning_tree,
 )
 from hnuiseg.models import COMPACT, Card, model_bytes, read_model, shipped_models
 from hnuiseg.networks import build
@@ -48,6 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_hn1_tree(made / "TCIA_FOLDER")
     write_clinic_tree(made / "CLINIC_FOLDER")
     write_openkbp_tree(made / "OPENKBP_FOLDER", packed=True)
+    write_planning_tree(made / "PLANNING_CTS", patients=1)
     write_folder_tree(made / "IMAGES", patients=10)
     patterns = resources.files("hnuiseg.dicom").joinpath("roi_names.toml").read_text("utf-8")
     (made / "names.toml").write_text(patterns)

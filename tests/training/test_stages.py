@@ -19,7 +19,7 @@ from hnuiseg.training.first_masks import FirstMasks
 from hnuiseg.training.loop import LOSSES, STOPPED
 from hnuiseg.training.patches import Patches
 from hnuiseg.training.recipe import PAPER, SCALES
-from hnuiseg.training.run import Stage, model_before, run_stage
+from hnuiseg.training.run import Stage, learnt_by, model_before, run_stage
 from hnuiseg.training.validation import validation_rows
 from hnuiseg.training.workers import Alone
 from training.made_data import SHORT, TINY, Killed, data_set, killed_after
@@ -255,13 +255,33 @@ def test_law_11_nobody_held_back_was_learnt_from_in_a_stage_before(
     first = Stage(1, recipe, TINY, parts_of([data], 0), "0", 7, "float32", None)
     file = run_stage(first, tmp_path, CREW, resume=False)
     other = Stage(2, recipe, TINY, parts_of([data], 1), "1", 7, "float32", read_model(file))
-    with pytest.raises(InputRefused, match="was learnt from in stage 1 and is held back"):
+    with pytest.raises(InputRefused, match="was learnt from before and is held back in stage 2"):
         run_stage(other, tmp_path, CREW, resume=False)
     second = Stage(2, recipe, TINY, parts_of([data], 0), "0", 7, "float32", read_model(file))
     before = run_stage(second, tmp_path, CREW, resume=True)
     third = Stage(3, recipe, TINY, parts_of([data], 1), "1", 7, "float32", read_model(before))
-    with pytest.raises(InputRefused, match="was learnt from in stage"):
+    with pytest.raises(InputRefused, match="was learnt from before"):
         run_stage(third, tmp_path, CREW, resume=False)
+
+
+def test_law_11_holds_for_the_runs_that_feed_a_run(data: Path, tmp_path: Path) -> None:
+    """A first task's weights carry whom they know, through every run that starts from them."""
+    recipe = replace(SHORT, epochs=1, validate_every=9)
+    first = Stage(1, recipe, TINY, parts_of([data], 0), "0", 7, "float32", None)
+    file = run_stage(first, tmp_path / "targets", CREW, resume=False)
+    known = learnt_by(file)
+    assert known == {ref.patient for ref in parts_of([data], 0).training}
+
+    def fed(fold: int) -> Stage:
+        begin = read_model(file)
+        parts = parts_of([data], fold)
+        return Stage(1, recipe, TINY, parts, str(fold), 7, "float32", begin, known)
+
+    again = run_stage(fed(0), tmp_path / "tumours", CREW, resume=False)
+    assert learnt_by(again) >= known
+    with pytest.raises(InputRefused, match="was learnt from before"):
+        run_stage(fed(1), tmp_path / "other", CREW, resume=False)
+    assert not (tmp_path / "other" / "stage1" / "model.safetensors").exists()
 
 
 def test_law_11_patients_to_test_on_are_on_no_side(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def _described(model: "ModelFile", default: bool) -> str:
         "trained on": card.training_data,
         "licence of that data": card.licence_of_training_data,
         "made by": card.command,
+        **({"classes": card.classes} if card.classes else {}),
         "limits": card.limits,
         "sha256": model.sha256,
     }

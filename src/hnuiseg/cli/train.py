@@ -129,7 +129,7 @@ _STAGED = (
         "--from",
         "begin",
         metavar="MODEL",
-        help="Start stage 2 or 3 from this model instead of the stage before.",
+        help="Start the first stage from this model, not from fresh weights or the stage before.",
     ),
     _SEED,
     click.option(
@@ -202,16 +202,13 @@ def _train(  # noqa: PLR0913 - one argument an option
     device: str,
 ) -> None:
     stages = _stages(stage, all_stages, local)
-    if begin and stages[0] == 1:
-        raise WrongCall(
-            "--from with stage 1", "--from with --stage 2 or 3", "leave one of the two out"
-        )
     with progress() as shown:
         shown(None, "Starting")
         from hnuiseg.models import load_model
         from hnuiseg.training import (
             Stage,
             check_crew,
+            learnt_by,
             model_before,
             parts_of,
             recipe_named,
@@ -238,6 +235,7 @@ def _train(  # noqa: PLR0913 - one argument an option
                 seed,
                 training_precision(precision, crew.device),
                 started,
+                learnt_by(Path(begin)) if begin and first else frozenset(),
             )
             files.append(run_stage(made, out, crew, resume=resume, told=shown))
     if crew.rank == 0:

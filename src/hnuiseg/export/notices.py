@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hnuiseg.export.measure import Lesion
 from hnuiseg.export.uptake import HIGH_SUV, LEAST_ML, Uptake
+from hnuiseg.models import Card
 from hnuiseg.study.case import Notice
 
 _NAMED = 3  # lesions by name; a wrong model can find hundreds
@@ -28,3 +29,14 @@ def answer_notices(lesions: Sequence[Lesion], outside: Sequence[Uptake]) -> tupl
         )
         notices.append(Notice("uptake-outside", text))
     return tuple(notices)
+
+
+def model_notices(card: Card) -> tuple[Notice, ...]:
+    """What must be known of a model that draws something else than tumours."""
+    if not card.classes:
+        return ()
+    text = (
+        f"{card.name} draws no tumours: what is called GTVp (1) and GTVn (2) here is "
+        f"{card.classes}. No DICOM object is written."
+    )
+    return (Notice("no-tumours", text),)

@@ -31,7 +31,7 @@ from hnuiseg.errors import HnuisegError, InputRefused, OutputFailed, WrongCall
 from hnuiseg.evaluation import tempered
 from hnuiseg.export.colours import COLOURS
 from hnuiseg.export.measure import measure, totals
-from hnuiseg.export.notices import answer_notices
+from hnuiseg.export.notices import answer_notices, model_notices
 from hnuiseg.export.report import report_html
 from hnuiseg.export.result import NotWritten, Result, Voting
 from hnuiseg.export.transaction import RESULT_NAME, output_directory
@@ -285,7 +285,12 @@ def _result(material: Material, files: Sequence[Planned | Withheld], started: da
         created=material.created,
         elapsed_s=(material.created - started).total_seconds(),
         provenance=case.provenance,
-        notices=case.notices + answer_notices(lesions, outside) + withheld_notices,
+        notices=(
+            *model_notices(material.card),
+            *case.notices,
+            *answer_notices(lesions, outside),
+            *withheld_notices,
+        ),
         suv=None if case.pet is None else case.pet.suv,
         card=material.card,
         settings=prediction.settings,
@@ -320,6 +325,8 @@ def _dicom(
     reference = material.case.dicom
     if reference is None:
         return Withheld(name, "plain files have no DICOM series")
+    if material.card.classes:  # a planning system would take it for a tumour
+        return Withheld(name, f"what the model draws is no tumour ({material.card.classes})")
     if of_tumour and not material.prediction.labels.any():
         return Withheld(name, "no tumour found")
     try:

@@ -41,6 +41,7 @@ def ensemble_bytes(models: Sequence[ModelFile], name: str, command: str) -> byte
         seed=cards[0].seed,
         figures={},  # those of single networks say nothing about all together
         limits="; ".join(dict.fromkeys(card.limits for card in cards)),
+        classes=", or ".join(dict.fromkeys(card.classes for card in cards if card.classes)),
     )
     weights = {
         f"{k}.{key}": value

@@ -35,6 +35,7 @@ class Card:
     seed: int
     figures: dict[str, float]  # measured on held-out cases, named with unit and cohort
     limits: str
+    classes: str = ""  # what classes 1 and 2 are, where they are no tumours
 
 
 @dataclass(frozen=True, slots=True, eq=False)

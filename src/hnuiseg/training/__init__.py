@@ -7,7 +7,7 @@ from hnuiseg.training.phantom_recipe import PhantomRecipe
 from hnuiseg.training.phantom_run import make_phantom_model
 from hnuiseg.training.publish import published
 from hnuiseg.training.recipe import RECIPES, SCALES, Recipe, Scale, recipe_named, scale_named, sized
-from hnuiseg.training.run import Stage, check_crew, model_before, run_stage
+from hnuiseg.training.run import Stage, check_crew, learnt_by, model_before, run_stage
 from hnuiseg.training.runs import StageLog, read_run, write_page, write_tensorboard
 from hnuiseg.training.workers import training_precision, workers
 
@@ -23,6 +23,7 @@ __all__ = [
     "StageLog",
     "calibrate_run",
     "check_crew",
+    "learnt_by",
     "make_phantom_model",
     "model_before",
     "parts_of",

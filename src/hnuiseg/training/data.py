@@ -21,6 +21,7 @@ from hnuiseg.training.licence import all_licences, licence_text
 from hnuiseg.training.sample_store import StoredSample, stored_sample
 
 STORE = "samples"  # beside a data set's cases
+TUMOURS = ("GTVp", "GTVn")
 EVERYONE = "all"  # instead of a fold: nobody is held back but for calibration
 
 
@@ -56,6 +57,7 @@ class Parts:
     testing: tuple[CaseRef, ...]
     licence: str  # of all data sets, and whether weights may be used commercially
     sha256: str  # of all cases and of who is where
+    classes: str = ""  # what values 1 and 2 are, where they are no tumours in some data set
 
 
 def parts_of(folders: Sequence[Path], fold: int | str) -> Parts:
@@ -120,6 +122,7 @@ def parts_of(folders: Sequence[Path], fold: int | str) -> Parts:
             licence_text(manifest.licence, commercial=manifest.commercial) for manifest in manifests
         ),
         _hash(manifests, sides),
+        _classes(manifests),
     )
 
 
@@ -135,6 +138,13 @@ def samples_of(
             told(done, len(refs))
         samples.append(ref.sample(settings))
     return tuple(samples)
+
+
+def _classes(manifests: Sequence[Manifest]) -> str:
+    """What 1 and 2 are, data set by data set; empty where they are tumours in all."""
+    said = [f"1 {first}; 2 {second}" for first, second in (m.classes for m in manifests)]
+    tumours = f"1 {TUMOURS[0]}; 2 {TUMOURS[1]}"
+    return "" if set(said) <= {tumours} else ", or ".join(dict.fromkeys(said))
 
 
 def _once(names: Iterable[str]) -> None:

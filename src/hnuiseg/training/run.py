@@ -36,7 +36,7 @@ from hnuiseg.training.workers import Workers
 RECORD = "run.json"
 MODEL = "model.safetensors"
 _FIRST_MASKS = "first-masks"
-PATIENTS = "patients.json"  # whom a stage learns from
+PATIENTS = "patients.json"  # whom a stage, and all that feed it, learnt from
 _DROPOUT = 0x4D41
 
 Told = Callable[[float, str], None]
@@ -54,6 +54,7 @@ class Stage:
     seed: int
     precision: Precision
     begin: ModelFile | None  # None: fresh weights
+    learnt: frozenset[str] = frozenset()  # patients that `begin` learnt from, as far as is known
 
     def record(self) -> dict[str, Any]:
         """What `run.json` says; a run goes on only where it is the same."""
@@ -217,34 +218,42 @@ def _check_begin(stage: Stage) -> None:
 def _refuse_leaks(run: Path, stage: Stage) -> None:
     """No patient who validates, calibrates or is tested on was learnt from before (law 11).
 
-    InputRefused where one was, in a stage of this run that this one starts from. Whom a model from
-    elsewhere has learnt from isn't known; its card says what it has seen.
+    InputRefused where one was. Whom a published model has learnt from isn't known; its card says
+    what it has seen.
     """
     others = (stage.parts.validation, stage.parts.calibration, stage.parts.testing)
     kept = {ref.patient for part in others for ref in part}
-    begin = None if stage.begin is None else stage.begin.sha256
-    for number in range(stage.number - 1, 0, -1):
-        folder = stage_folder(run, number)
-        if not (folder / MODEL).exists() or read_model(folder / MODEL).sha256 != begin:
-            break  # it started from elsewhere
-        leaked = sorted(kept & _learnt(folder))
-        if leaked:
-            raise InputRefused(
-                f"patient {leaked[0]} was learnt from in stage {number} and is held back in stage "
-                f"{stage.number}",
-                "the same fold of a patient in every stage",
-                "use the same --fold and splits throughout",
-            )
-        begin = read_record(folder)["begins with"]
+    leaked = sorted(kept & _learnt_before(run, stage))
+    if leaked:
+        raise InputRefused(
+            f"patient {leaked[0]} was learnt from before and is held back in stage {stage.number}",
+            "the same fold of a patient in everything that feeds another",
+            "use the same --fold and splits throughout",
+        )
 
 
-def _learnt(folder: Path) -> set[str]:
-    """Whom a stage learnt from. InputRefused where its file doesn't say."""
+def _learnt_before(run: Path, stage: Stage) -> frozenset[str]:
+    """Whom the weights that it starts from have learnt from, as far as anybody knows."""
+    if stage.begin is None:
+        return frozenset()
+    before = stage_folder(run, stage.number - 1) / MODEL
+    own = before.exists() and read_model(before).sha256 == stage.begin.sha256
+    return stage.learnt | (learnt_by(before) if own else frozenset())
+
+
+def learnt_by(model: Path) -> frozenset[str]:
+    """Whom a stage's model and all before it learnt from; empty for a file from elsewhere.
+
+    InputRefused where a stage's record of it is damaged or gone.
+    """
+    file = model.parent / PATIENTS
+    if not file.exists() and not (model.parent / RECORD).exists():
+        return frozenset()
     try:
-        return set(json.loads((folder / PATIENTS).read_text()))
+        return frozenset(json.loads(file.read_text()))
     except (OSError, ValueError, TypeError) as error:
         raise InputRefused(
-            f"{PATIENTS} in {folder.name} can't be read ({type(error).__name__})",
+            f"{PATIENTS} in {model.parent.name} can't be read ({type(error).__name__})",
             "a stage of `hnuiseg train`, which says whom it learnt from",
             "train that stage again",
         ) from error
@@ -354,7 +363,8 @@ def _claim(folder: Path, stage: Stage, resume: bool) -> None:
                     "name another --out, or call it as before",
                 )
             shutil.rmtree(folder / _FIRST_MASKS, ignore_errors=True)  # of another model, perhaps
-        learnt = sorted({ref.patient for ref in stage.parts.training})
+        own = {ref.patient for ref in stage.parts.training}
+        learnt = sorted(own | _learnt_before(folder.parent, stage))
         atomic_write(folder / PATIENTS, json.dumps(learnt).encode())
         atomic_write(record, wanted.encode())
     except (OSError, ValueError) as error:
@@ -389,4 +399,5 @@ def _card(stage: Stage, rows: Any) -> Card:
         seed=stage.seed,
         figures=figures,
         limits="Research use only. Not for clinical use.",
+        classes=stage.parts.classes,
     )

@@ -10,7 +10,7 @@ from hnuiseg.cohorts.synthetic.patient import Planted, planning_case, planted, s
 
 KIND = "synthetic"
 PEOPLE = "openkbp"
-CLASSES = ("GTVp, synthetic", "GTVn, synthetic")
+CLASSES = ("GTVp", "GTVn")
 
 
 def synthetic(folder: Path, seed: int) -> Cohort:
@@ -35,9 +35,7 @@ def synthetic(folder: Path, seed: int) -> Cohort:
                 )
             )
     licence = f"{LICENCE}; disease is synthetic"
-    return Cohort(
-        KIND, licence, True, ("GTVp, synthetic", "GTVn, synthetic"), tuple(cases), left_out, PEOPLE
-    )
+    return Cohort(KIND, licence, True, CLASSES, tuple(cases), left_out, PEOPLE)
 
 
 class _Last:
