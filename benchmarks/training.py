@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hnuiseg.cohorts import AnnotatedCase, Cohort, ListedCase, phantom, phantom_case, prepare
+from hnuiseg.cohorts import phantoms, prepare
 from hnuiseg.interaction import prompts, stage_one_clicks
 from hnuiseg.networks import Precision, ResidualEncoderUNet, build, lower_precision, patch_masks
 from hnuiseg.preprocessing import ct_padding
@@ -43,15 +43,7 @@ MINI = SCALES["mini"]
 def data_set(folder: Path) -> tuple[StoredSample, ...]:
     """Phantoms, prepared."""
 
-    def listed(index: int) -> ListedCase:
-        def read() -> AnnotatedCase:
-            made = phantom(77, index)
-            return AnnotatedCase(phantom_case(made), made.truth)
-
-        return ListedCase(f"case-{index}", f"P{index}", "", (), read)
-
-    cases = tuple(listed(index) for index in range(PATIENTS))
-    prepare(Cohort("phantom", "none needed", True, ("GTVp", "GTVn"), cases), folder)
+    prepare(phantoms(77, PATIENTS), folder)
     return samples_of(parts_of([folder], "all").training, MINI.settings)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from hnuiseg.dicom import DicomReference, PatientStudy, read_rtstruct, read_seg
 from hnuiseg.errors import HnuisegError, WrongCall
-from hnuiseg.export import DEFAULT_FORMATS, Contours, Result, export
+from hnuiseg.export import DEFAULT_FORMATS, FORMATS, Contours, Result, export
 from hnuiseg.files import read_image
 from hnuiseg.inference import Prediction
 from hnuiseg.study.case import Case
@@ -155,6 +155,19 @@ def test_no_rtstruct_without_series_or_tumour_and_the_reason_is_said(tmp_path: P
     }
     assert nothing.verdict() == described["verdict"] == "No tumour found"
     assert "<h1>No tumour found</h1>" in (tmp_path / "b" / "report.html").read_text("utf-8")
+
+
+def test_what_is_no_tumour_is_never_sent_to_a_planning_system(tmp_path: Path) -> None:
+    card = replace(CARD, classes="1 PTV70; 2 PTV63")
+    case, prediction = with_dicom(made_case()), made_prediction(ball_labels())
+    formats = tuple(name for name in FORMATS if name != "report")
+    result = export(
+        case, prediction, card, tmp_path / "out", formats=formats, started=STARTED, created=CREATED
+    )
+    assert not list((tmp_path / "out").glob("*.dcm"))
+    assert (tmp_path / "out" / "labels.nii.gz").exists()
+    assert result.notices[0].code == "no-tumours"
+    assert "PTV70" in result.notices[0].text
 
 
 def test_an_rtstruct_that_is_refused_becomes_a_warning(tmp_path: Path) -> None:

@@ -149,6 +149,16 @@ def folder(
 
 
 @prepare.command()
+@writing_options("Of the phantoms and of the split.")
+@click.option("--patients", type=click.IntRange(1), default=40, show_default=True, help="How many.")
+def phantom(patients: int, seed: int, **writing: Any) -> None:
+    """Procedural phantoms, which need no data."""
+    from hnuiseg.cohorts import phantoms as made
+
+    _prepare(lambda: made(seed, patients), seed=seed, **writing)
+
+
+@prepare.command()
 def names() -> None:
     """Print the shipped patterns for --roi-names, to edit a copy of them."""
     from importlib import resources

@@ -13,7 +13,7 @@ from hnuiseg.cohorts.hn1 import hn1
 from hnuiseg.cohorts.listing import AnnotatedCase, Cohort, LeftOut, ListedCase
 from hnuiseg.cohorts.manifest import CaseEntry, Manifest, read_manifest, summary
 from hnuiseg.cohorts.openkbp import openkbp
-from hnuiseg.cohorts.phantom import Phantom, Variant, phantom, phantom_case
+from hnuiseg.cohorts.phantom import Phantom, Variant, phantom, phantom_case, phantoms
 from hnuiseg.cohorts.phantom.write import write_phantom_patient
 from hnuiseg.cohorts.prepare import CASES, SPLITS, prepare
 from hnuiseg.cohorts.regions import RegionTable, described, region_names
@@ -45,6 +45,7 @@ __all__ = [
     "openkbp",
     "phantom",
     "phantom_case",
+    "phantoms",
     "prepare",
     "read_array",
     "read_cached",
