@@ -2,11 +2,11 @@
 
     .venv/bin/python docs/splits/draw.py OPENKBP_INDEX STS_FOLDER
 
-Drawn once, before any training, by the seed below, and committed as ids: `openkbp.json` and
-`sts.json` beside this file, for `hnuiseg prepare … --splits FILE`. Of OpenKBP's own test patients
-25 are for testing, of its validation patients 10 for calibration, everybody else for training, in
-five folds. Of the sarcomas 5 are for testing, 2 for calibration. Patients who aren't named join the
-folds.
+Drawn once, before any training, by the seed below, and committed as ids beside this file, for
+`hnuiseg prepare … --splits FILE`. `openkbp.json`: of OpenKBP's own test patients 25 are for testing,
+of its validation patients 10 for calibration, everybody else for training, in five folds.
+`sts.json`: of the sarcomas 5 are for testing, 2 for calibration. `sts-four-folds.json`: all 22 in
+four folds, for models of their own. Patients who aren't named join the folds.
 """
 
 import json
@@ -39,7 +39,7 @@ def write(file: str, everyone: Sequence[str], testing: list[str], calibration: l
 
 
 def main() -> None:
-    """Both files."""
+    """Every file."""
     index, sarcomas = Path(sys.argv[1]), Path(sys.argv[2])
     patients = json.loads(index.read_text())["patients"]
     by_split: dict[str, list[str]] = {}
@@ -52,6 +52,8 @@ def main() -> None:
     both = drawn(names, 7, 3)
     testing = drawn(both, 5, 4)
     write("sts.json", names, testing, [name for name in both if name not in testing])
+    folds = make_splits(names, SEED, 4).folds
+    write_splits(Splits(SEED, folds, ((),) * len(folds)), HERE / "sts-four-folds.json")
 
 
 if __name__ == "__main__":

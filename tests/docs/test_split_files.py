@@ -32,7 +32,7 @@ def test_they_are_drawn_from_the_published_sides_by_the_script(tmp_path: Path) -
     script = tmp_path / "draw.py"
     script.write_text((SPLITS / "draw.py").read_text())
     subprocess.run([sys.executable, script, index, data_folder() / "sts"], check=True)
-    for name in ("openkbp.json", "sts.json"):
+    for name in ("openkbp.json", "sts.json", "sts-four-folds.json"):
         assert (tmp_path / name).read_bytes() == (SPLITS / name).read_bytes()
     published = {p["id"]: p["split"] for p in json.loads(index.read_text())["patients"]}
     splits = read_splits(SPLITS / "openkbp.json")
