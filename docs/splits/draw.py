@@ -3,8 +3,8 @@
     .venv/bin/python docs/splits/draw.py OPENKBP_INDEX STS_FOLDER
 
 Drawn once, before any training, by the seed below, and committed as ids beside this file, for
-`hnuiseg prepare … --splits FILE`. `openkbp.json`: of OpenKBP's own test patients 25 are for testing,
-of its validation patients 10 for calibration, everybody else for training, in five folds.
+`hnuiseg prepare … --splits FILE`. `openkbp.json`: of OpenKBP's own test patients 25 are for
+testing, of its validation patients 10 for calibration, everybody else for training, in five folds.
 `sts.json`: of the sarcomas 5 are for testing, 2 for calibration. `sts-four-folds.json`: all 22 in
 four folds, for models of their own. Patients who aren't named join the folds.
 """

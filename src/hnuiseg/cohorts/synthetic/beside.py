@@ -4,6 +4,7 @@ import html
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +13,9 @@ from hnuiseg.cohorts.openkbp_files import PatientFiles
 from hnuiseg.cohorts.synthetic.patient import Planted, planted
 from hnuiseg.errors import InputRefused
 from hnuiseg.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SHEET = "beside.html"
 FOLDER = "beside"
@@ -67,10 +71,10 @@ def picture(made: Planted) -> bytes:
     aspect = grid.spacing[1] / grid.spacing[2]
     before, after = made.real.ct.array[k][window], made.art.hu[k][window]
 
-    def grey(panel: object, image: Float[np.ndarray, "y x"], title: str) -> None:
+    def grey(panel: "Axes", image: Float[np.ndarray, "y x"], title: str) -> None:
         low, high = _WINDOW_HU
-        panel.imshow(image, cmap="gray", vmin=low, vmax=high, aspect=aspect)  # type: ignore[attr-defined]
-        panel.set_title(title, color="white", fontsize=8)  # type: ignore[attr-defined]
+        panel.imshow(image, cmap="gray", vmin=low, vmax=high, aspect=aspect)
+        panel.set_title(title, color="white", fontsize=8)
 
     grey(panels[0], before, "real CT")
     grey(panels[1], after, "planted")

@@ -1,6 +1,5 @@
 """What a PET scanner makes of a patient: blur, an own grid, noise, and an end before the CT's."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,10 +68,3 @@ def _cut(grid: Grid, generator: np.random.Generator) -> Grid:
 
 def _unnamed(grid: Grid) -> Grid:
     return Grid(grid.shape, grid.spacing, grid.origin, grid.direction, "")
-
-
-def seen_alone(
-    scanner: Scanner, activities: Sequence[Float[np.ndarray, "z y x"]], grid: Grid
-) -> tuple[Float[np.ndarray, "z y x"], ...]:
-    """Each activity as blurred by itself."""
-    return tuple(scanner.blurred(activity, grid) for activity in activities)
