@@ -11,7 +11,7 @@ from hnuiseg.evaluation.calibration import (
     tempered,
 )
 from hnuiseg.evaluation.lesions import LesionDetection, detect, pairwise_iou, pooled
-from hnuiseg.evaluation.masks import STATES, MaskComparison
+from hnuiseg.evaluation.masks import STATES, MaskComparison, joint_box
 from hnuiseg.evaluation.overlap import Overlap, dice, dsc_agg
 from hnuiseg.evaluation.risk_coverage import aurc, least_aurc, risk_coverage
 from hnuiseg.evaluation.statistics import (
@@ -63,6 +63,7 @@ __all__ = [
     "evaluate_many",
     "fit_temperature",
     "holm",
+    "joint_box",
     "least_aurc",
     "or_nan",
     "pairwise_iou",
