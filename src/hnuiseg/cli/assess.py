@@ -135,7 +135,7 @@ def assess_compare(first: Path, second: Path, as_json: bool) -> None:
     """Compare the results.json of two assessments of the same patients: SECOND less FIRST.
 
     Each measure's paired difference with a 95 % interval, Wilcoxon's p, and Holm's over all."""
-    from hnuiseg.training import compare, read_results, told
+    from hnuiseg.training import compare, comparison_text, read_results
 
     rows = compare(read_results(first), read_results(second))
-    click.echo(json.dumps(rows, indent=1) if as_json else told(rows))
+    click.echo(json.dumps(rows, indent=1) if as_json else comparison_text(rows))

@@ -1,6 +1,6 @@
 """Training: recipes, stages, patches, augmentation, losses, the loop; what came of it."""
 
-from hnuiseg.training.assess.compare import compare, read_results, told
+from hnuiseg.training.assess.compare import compare, comparison_text, read_results
 from hnuiseg.training.assess.options import PARTS, AssessOptions
 from hnuiseg.training.assess.run import assess_model
 from hnuiseg.training.assess.users import USERS
@@ -32,6 +32,7 @@ __all__ = [
     "calibrate_run",
     "check_crew",
     "compare",
+    "comparison_text",
     "make_phantom_model",
     "model_before",
     "parts_of",
@@ -43,7 +44,6 @@ __all__ = [
     "run_stage",
     "scale_named",
     "sized",
-    "told",
     "training_precision",
     "workers",
     "write_page",

@@ -65,7 +65,7 @@ def compare(first: dict[str, Any], second: dict[str, Any], seed: int = 0) -> lis
     return [without_nan(row) for row in found]
 
 
-def told(rows: Sequence[dict[str, Any]]) -> str:
+def comparison_text(rows: Sequence[dict[str, Any]]) -> str:
     """The rows for a person, one a line."""
     lines = []
     for row in rows:

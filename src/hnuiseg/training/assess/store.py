@@ -45,6 +45,8 @@ class Store:
                     "a new folder, or --resume to go on",
                     "add --resume",
                 )
+            if not there:
+                atomic_write(file, wanted)
             (self.folder / PATIENTS).mkdir(exist_ok=True)
         except OSError as error:
             raise OutputFailed(
@@ -52,8 +54,6 @@ class Store:
                 "a folder that can be written to",
                 "choose another --out",
             ) from error
-        if not there:
-            atomic_write(file, wanted)
 
     def read(self, ref: CaseRef) -> dict[str, Any] | None:
         """What was measured of a case; None where it wasn't, or was of another state of it."""
