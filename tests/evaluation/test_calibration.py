@@ -10,9 +10,11 @@ from hnuiseg.errors import InputRefused
 from hnuiseg.evaluation.calibration import (
     BAND_MM,
     Voxels,
+    ece_of,
     error_band,
     fit_temperature,
     reliability,
+    reliability_sums,
     tempered,
 )
 
@@ -78,6 +80,18 @@ def test_reliability_by_hand() -> None:
     assert found.counts[13] == 4
     assert found.true[13] == pytest.approx(0.75)
     assert sum(found.counts) == found.voxels == 5
+
+
+@given(seed=st.integers(0, 100), cut=st.integers(0, 60))
+def test_sums_of_patients_are_those_of_all_their_voxels(seed: int, cut: int) -> None:
+    p = _probabilities(seed, 60)
+    truth = _drawn_by(p, seed + 1)
+    parts = [Voxels(p[part], truth[part]) for part in (slice(cut), slice(cut, None))]
+    pooled = np.sum([reliability_sums(one, 1) for one in parts], axis=0)
+    whole = reliability(Voxels(p, truth), 1)
+    assert ece_of(pooled) == pytest.approx(whole.ece)
+    assert pooled[-2] / pooled[-1] == pytest.approx(whole.brier)
+    assert np.isnan(ece_of(np.zeros_like(pooled)))
 
 
 @given(seed=st.integers(0, 100))

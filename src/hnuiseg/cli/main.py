@@ -18,6 +18,7 @@ from typing import NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from hnuiseg.cli.assess import assess, assess_compare
 from hnuiseg.cli.benchmark import benchmark
 from hnuiseg.cli.evaluate import evaluate
 from hnuiseg.cli.inspect import inspect
@@ -65,6 +66,8 @@ _COMMANDS = (
     calibrate,
     publish,
     ensemble,
+    assess,
+    assess_compare,
     benchmark,
 )
 for _command in _COMMANDS:

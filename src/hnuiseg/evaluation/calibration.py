@@ -70,22 +70,36 @@ def error_band(
     return band & (truth != IGNORE)
 
 
-def reliability(voxels: Voxels, value: int) -> Reliability:
-    """How one class' probability compares with how often it is true."""
+def reliability_sums(voxels: Voxels, value: int) -> Float[np.ndarray, " terms"]:
+    """What adds up over patients: of each bin the count, summed probability and how many are true.
+
+    Last come the summed squared error and the number of voxels: 3 BINS + 2 terms.
+    """
     p = voxels.probabilities[:, value].astype(np.float64)
     true = (voxels.truth == value).astype(np.float64)
     place: Int[np.ndarray, " n"] = np.minimum((p * BINS).astype(int), BINS - 1)
-    counts = np.bincount(place, minlength=BINS)
+    counts, said, share = (np.bincount(place, of, BINS) for of in (None, p, true))
+    return np.concatenate([counts, said, share, [((p - true) ** 2).sum(), len(p)]])
+
+
+def ece_of(sums: Float[np.ndarray, "*n terms"]) -> Float[np.ndarray, "*n"]:
+    """ECE of sums of `reliability_sums`; nan without voxels."""
+    _, said, share, _, voxels = np.split(sums, [BINS, 2 * BINS, 3 * BINS, 3 * BINS + 1], axis=-1)
+    with np.errstate(invalid="ignore"):  # 0/0 without voxels is nan, as documented
+        return np.abs(share - said).sum(axis=-1) / voxels[..., 0]
+
+
+def reliability(voxels: Voxels, value: int) -> Reliability:
+    """How one class' probability compares with how often it is true."""
+    sums = reliability_sums(voxels, value)
+    counts = sums[:BINS]
     with np.errstate(invalid="ignore"):  # 0/0 in empty bins is nan, as documented
-        said = np.bincount(place, p, BINS) / counts
-        share = np.bincount(place, true, BINS) / counts
-    there = counts > 0
-    apart = np.abs(share[there] - said[there]) * counts[there]
-    total = len(p)
+        said, share = sums[BINS : 2 * BINS] / counts, sums[2 * BINS : 3 * BINS] / counts
+        brier = sums[-2] / sums[-1]
     return Reliability(
-        float(apart.sum() / total) if total else float("nan"),
-        float(((p - true) ** 2).mean()) if total else float("nan"),
-        total,
+        float(ece_of(sums)),
+        float(brier),
+        int(sums[-1]),
         tuple(int(n) for n in counts),
         tuple(float(v) for v in said),
         tuple(float(v) for v in share),

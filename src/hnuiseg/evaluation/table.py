@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from hnuiseg.errors import InputRefused
-from hnuiseg.evaluation.lesions import LesionDetection, by_criterion, pairwise_iou, pooled
+from hnuiseg.evaluation.lesions import LesionDetection, pooled
+from hnuiseg.evaluation.masks import STATES, MaskComparison, State
 from hnuiseg.evaluation.overlap import Overlap, dsc_agg
-from hnuiseg.evaluation.surface import SurfaceDistances
+from hnuiseg.evaluation.undefined import without_nan
 from hnuiseg.study import IGNORE
 from hnuiseg.volume import Volume, covered, resample
 
@@ -20,8 +21,6 @@ CLASSES = (("GTVp", 1), ("GTVn", 2))
 TOLERANCE_MM = 2.0  # the paper's, appendix A
 
 Progress = Callable[[float, str], None]
-State = Literal["both present", "correctly empty", "missed", "invented"]
-STATES: tuple[State, ...] = ("both present", "correctly empty", "missed", "invented")
 Measure = Literal["dsc", "nsd", "nsd_by_area", "hd_mm", "hd95_mm"]
 MEASURES: dict[Measure, str] = {
     "dsc": "DSC",
@@ -77,7 +76,7 @@ class Evaluation:
         return {
             "tolerance_mm": TOLERANCE_MM,
             "classes": {
-                c.name: _without_nan({k: v for k, v in asdict(c).items() if k != "name"})
+                c.name: without_nan({k: v for k, v in asdict(c).items() if k != "name"})
                 for c in self.classes
             },
             "ignored_ml": self.ignored_ml,
@@ -142,7 +141,7 @@ class CohortTable:
         classes = {}
         for name, _ in CLASSES:
             by_overlap, by_iou = self.detection(name)
-            classes[name] = _without_nan(
+            classes[name] = without_nan(
                 {
                     "means": {m: asdict(self.mean(name, m)) for m in MEASURES},
                     "dsc_agg": self.dsc_agg(name),
@@ -239,36 +238,21 @@ def _class(
     on: Volume,
     tell: Progress,
 ) -> ClassEvaluation:
-    tell(0.0, "overlap")
-    box = _joint_box(predicted, true)  # nothing beyond it can change a measure
-    predicted, true = predicted[box], true[box]
-    overlap = Overlap.of(predicted, true, on.grid.voxel_ml)
-    tell(0.1, "surfaces")
-    distances = SurfaceDistances.between(predicted, true, on.grid.spacing)
-    tell(0.9, "lesions")
-    iou = pairwise_iou(predicted, true)
+    found = MaskComparison.of(predicted, true, on.grid, tell)
     return ClassEvaluation(
         name=name,
-        state=_state(bool(predicted.any()), bool(true.any())),
-        dsc=dsc_agg([overlap]),
-        nsd=distances.nsd(TOLERANCE_MM),
-        nsd_by_area=distances.nsd_by_area(TOLERANCE_MM),
-        hd_mm=distances.hausdorff(),
-        hd95_mm=distances.hausdorff_95(),
-        prediction_ml=overlap.prediction_ml,
-        truth_ml=overlap.truth_ml,
-        intersection_ml=overlap.intersection_ml,
-        lesions_by_overlap=by_criterion(iou, "any overlap"),
-        lesions_by_iou=by_criterion(iou, "IoU > 0.30"),
+        state=found.state,
+        dsc=found.dsc,
+        nsd=found.distances.nsd(TOLERANCE_MM),
+        nsd_by_area=found.distances.nsd_by_area(TOLERANCE_MM),
+        hd_mm=found.distances.hausdorff(),
+        hd95_mm=found.distances.hausdorff_95(),
+        prediction_ml=found.overlap.prediction_ml,
+        truth_ml=found.overlap.truth_ml,
+        intersection_ml=found.overlap.intersection_ml,
+        lesions_by_overlap=found.by_overlap,
+        lesions_by_iou=found.by_iou,
     )
-
-
-def _state(predicted: bool, true: bool) -> State:
-    if predicted and true:
-        return "both present"
-    if predicted:
-        return "invented"
-    return "missed" if true else "correctly empty"
 
 
 def _require_labels(volume: Volume, what: str, allowed: tuple[int, ...]) -> None:
@@ -333,12 +317,6 @@ def _tumour(labels: Shaped[np.ndarray, "z y x"]) -> Bool[np.ndarray, "z y x"]:
     return np.asarray((labels != 0) & (labels != IGNORE))
 
 
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _without_nan(v) for k, v in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
 def _shown(value: float, measure: Measure) -> str:
     if math.isnan(value):
         return "-"
@@ -359,15 +337,3 @@ def _aligned(rows: list[list[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _joint_box(
-    prediction: Bool[np.ndarray, "z y x"], truth: Bool[np.ndarray, "z y x"]
-) -> tuple[slice, slice, slice]:
-    """The smallest box (z, y, x) that holds both masks; without extent where both are empty."""
-    either = prediction | truth
-    sides = []
-    for axis in range(3):
-        hit = np.flatnonzero(either.any(axis=tuple(k for k in range(3) if k != axis)))
-        sides.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(0, 0))
-    return sides[0], sides[1], sides[2]

@@ -13,6 +13,7 @@ from hnuiseg.inference.members import (
     draw_members,
 )
 from hnuiseg.inference.options import PredictOptions
+from hnuiseg.inference.placing import BACKGROUND, Field, likeliest
 from hnuiseg.inference.predict import predict
 from hnuiseg.inference.prediction import CLASSES, Prediction
 from hnuiseg.inference.speed import Speed, speeds
@@ -20,12 +21,14 @@ from hnuiseg.inference.uncertainty import LEAST_VOTES, Accumulator, entropy, mut
 from hnuiseg.inference.windows import gaussian_weight, predict_windows, window_starts
 
 __all__ = [
+    "BACKGROUND",
     "CHANNELS",
     "CLASSES",
     "LARGEST_ANGLE",
     "LEAST_VOTES",
     "NOISE_STD",
     "Accumulator",
+    "Field",
     "Flip",
     "Hardware",
     "Member",
@@ -37,6 +40,7 @@ __all__ = [
     "draw_members",
     "entropy",
     "gaussian_weight",
+    "likeliest",
     "mutual_information",
     "network_for",
     "predict",

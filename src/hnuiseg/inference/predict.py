@@ -15,12 +15,9 @@ values (80 to 100 bytes) a voxel with what its allocators keep.
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped, UInt8
-from torch import Tensor
 
 from hnuiseg.errors import WrongCall
 from hnuiseg.inference.engine import TorchEngine
@@ -29,6 +26,7 @@ from hnuiseg.inference.inputs import body_field, network_inputs
 from hnuiseg.inference.members import NOISE_STD
 from hnuiseg.inference.options import PredictOptions
 from hnuiseg.inference.passes import Passes, Progress
+from hnuiseg.inference.placing import BACKGROUND, Field, likeliest
 from hnuiseg.inference.prediction import Prediction
 from hnuiseg.inference.uncertainty import (
     LEAST_VOTES,
@@ -38,7 +36,7 @@ from hnuiseg.inference.uncertainty import (
 )
 from hnuiseg.models import ModelFile
 from hnuiseg.study import Case, searched
-from hnuiseg.volume import Grid, Reorientation, Volume, resample
+from hnuiseg.volume import Grid
 
 _DEFAULTS = PredictOptions()
 
@@ -69,7 +67,7 @@ def predict(
         inputs = network_inputs(seen, model.settings)
         box = body_field(seen, model.settings.working_spacing)
         del seen
-        field = _Field(inputs.working, box, inputs.standing, inputs.turn)
+        field = Field(inputs.working, box, inputs.standing, inputs.turn)
         inputs = inputs.cut(box)
         coverage = None if inputs.coverage is None else inputs.coverage.to(device)
         images, grid = inputs.images.to(device), inputs.working
@@ -82,71 +80,33 @@ def predict(
         return _on_the_ct(sums, field, case.ct.grid, options, temperature, settings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """Where the network looked, and the way from there to the CT in standing order."""
-
-    whole: Grid  # the working grid before it was cut to the patient
-    box: tuple[slice, slice, slice]  # the part of it that was predicted
-    standing: Grid
-    turn: Reorientation
-
-    def placed(self, values: Tensor, beyond: float, order: int = 1) -> Shaped[np.ndarray, "z y x"]:
-        """Values of the box on the standing CT grid, with `beyond` outside the box."""
-        array = values.cpu().numpy()
-        if array.shape != self.whole.shape:
-            full = np.full(self.whole.shape, beyond, dtype=array.dtype)
-            full[self.box] = array
-            array = full
-        return _resampled(array, self.whole, self.standing, order)
-
-
 def _on_the_ct(
     sums: Accumulator,
-    field: _Field,
+    field: Field,
     stored: Grid,
     options: PredictOptions,
     temperature: float | None,
     settings: dict[str, str],
 ) -> Prediction:
     """What the sums say, on the CT's grid, axes in stored order."""
-    turn = field.turn
-
-    def back(values: Shaped[np.ndarray, "z y x"]) -> Shaped[np.ndarray, "a b c"]:
-        return np.ascontiguousarray(turn.undo(values))
-
-    def backs(values: Float[np.ndarray, "3 z y x"]) -> Float[np.ndarray, "3 a b c"]:
-        result = np.empty((len(values), *stored.shape), dtype=np.float32)
-        for k, one in enumerate(values):
-            result[k] = turn.undo(one)
-        return result
-
-    def placed_each(
-        values: Float[Tensor, "3 z y x"], beyond: tuple[float, float, float]
-    ) -> Float[np.ndarray, "3 z y x"]:
-        result = np.empty((len(values), *field.standing.shape), dtype=np.float32)
-        for k in range(len(values)):
-            result[k] = field.placed(values[k], beyond[k])
-        return result
-
-    probabilities = placed_each(sums.mean(), (1.0, 0.0, 0.0))
+    probabilities = field.placed_each(sums.mean(), BACKGROUND)
     predictive = entropy(torch.from_numpy(probabilities))
     shared = votes = variance = None
     if options.uncertainty:
         votes = field.placed(sums.votes, beyond=0, order=0)
         own = torch.from_numpy(field.placed(sums.mean_entropy(), beyond=0.0).copy())
         gained = mutual_information(predictive, own, torch.from_numpy(votes.copy()))
-        shared = back(gained.numpy())
-        votes = back(votes)
+        shared = field.stored(gained.numpy())
+        votes = field.stored(votes)
         if options.variance:
             # what nobody sampled counts as 0 between voxels, and is marked afterwards
-            spread = placed_each(torch.nan_to_num(sums.variance()), (0.0, 0.0, 0.0))
-            variance = backs(spread)
+            spread = field.placed_each(torch.nan_to_num(sums.variance()), (0.0, 0.0, 0.0))
+            variance = field.stored_each(spread)
             variance[:, votes < LEAST_VOTES] = np.nan
     return Prediction(
-        labels=back(_labels(probabilities)),
-        probabilities=backs(probabilities),
-        entropy=back(predictive.numpy()),
+        labels=field.stored(likeliest(probabilities)),
+        probabilities=field.stored_each(probabilities),
+        entropy=field.stored(predictive.numpy()),
         mutual_information=shared,
         variance=variance,
         votes=votes,
@@ -156,26 +116,6 @@ def _on_the_ct(
         temperature=temperature,
         settings=settings,
     )
-
-
-def _resampled(
-    values: Shaped[np.ndarray, "z y x"], working: Grid, standing: Grid, order: int
-) -> Shaped[np.ndarray, "z y x"]:
-    """Working values on the CT's grid; the edge holds for the fraction of a voxel beyond it."""
-    if working.same_place(standing):
-        return values
-    z, y, x = working.shape
-    ringed = working.cropped((-1, -1, -1), (z + 2, y + 2, x + 2))
-    volume = Volume(np.pad(values, 1, mode="edge"), ringed, "1")
-    return resample(volume, standing, order=order).array
-
-
-def _labels(probabilities: Float[np.ndarray, "3 z y x"]) -> UInt8[np.ndarray, "z y x"]:
-    """The likeliest class; the first of equals."""
-    labels = np.empty(probabilities.shape[1:], dtype=np.uint8)
-    for z in range(len(labels)):  # argmax answers in 64 bits: a slice at a time
-        labels[z] = probabilities[:, z].argmax(axis=0)
-    return labels
 
 
 def _settings(working: Grid, passes: Passes, hardware: Hardware) -> dict[str, str]:

@@ -1,5 +1,9 @@
-"""Training: recipes, stages, patches, augmentation, losses, the loop."""
+"""Training: recipes, stages, patches, augmentation, losses, the loop; what came of it."""
 
+from hnuiseg.training.assess.compare import compare, comparison_text, read_results
+from hnuiseg.training.assess.options import PARTS, AssessOptions
+from hnuiseg.training.assess.run import assess_model
+from hnuiseg.training.assess.users import USERS
 from hnuiseg.training.calibrate_run import calibrate_run
 from hnuiseg.training.data import Parts, parts_of
 from hnuiseg.training.phantom_figures import PhantomFigures, phantom_figures
@@ -12,8 +16,11 @@ from hnuiseg.training.runs import StageLog, read_run, write_page, write_tensorbo
 from hnuiseg.training.workers import training_precision, workers
 
 __all__ = [
+    "PARTS",
     "RECIPES",
     "SCALES",
+    "USERS",
+    "AssessOptions",
     "Parts",
     "PhantomFigures",
     "PhantomRecipe",
@@ -21,14 +28,18 @@ __all__ = [
     "Scale",
     "Stage",
     "StageLog",
+    "assess_model",
     "calibrate_run",
     "check_crew",
+    "compare",
+    "comparison_text",
     "learnt_by",
     "make_phantom_model",
     "model_before",
     "parts_of",
     "phantom_figures",
     "published",
+    "read_results",
     "read_run",
     "recipe_named",
     "run_stage",

@@ -60,11 +60,11 @@ class Parts:
     classes: str = ""  # what values 1 and 2 are, where they are no tumours in some data set
 
 
-def parts_of(folders: Sequence[Path], fold: int | str) -> Parts:
+def parts_of(folders: Sequence[Path], fold: int | str, *, to_train: bool = True) -> Parts:
     """The cases of prepared data sets for a fold, or for "all".
 
     InputRefused for a data set that isn't one, a split that misses a patient or has no such fold,
-    and a patient who is on two sides in two data sets.
+    a patient who is on two sides in two data sets, and nobody to train on where `to_train`.
     """
     sides: dict[str, list[CaseRef]] = {
         "training": [],
@@ -109,7 +109,7 @@ def parts_of(folders: Sequence[Path], fold: int | str) -> Parts:
             sides[side].append(CaseRef(f"{manifest.kind}-{entry.name}", patient, entry, folder))
     _once(ref.name for refs in sides.values() for ref in refs)
     training, validating, calibrating, testing_on = (tuple(sides[side]) for side in sides)
-    if not training:
+    if to_train and not training:
         raise InputRefused(
             "no case to train on", "at least one patient", "give more data, or another fold"
         )

@@ -1,0 +1,179 @@
+"""One case: every user's answers with and without its PET, measured on its CT's own grid."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from hnuiseg.cohorts import AnnotatedCase, read_cached
+from hnuiseg.errors import InputRefused
+from hnuiseg.inference import BACKGROUND, Field, PredictOptions, likeliest
+from hnuiseg.interaction import Click, Scene
+from hnuiseg.models import ModelFile, ModelSettings
+from hnuiseg.training.assess.measure import calibration_sums, class_measures, ranking
+from hnuiseg.training.assess.options import AssessOptions
+from hnuiseg.training.assess.users import USERS, Answer, Question, User, answers_to
+from hnuiseg.training.calibrate import SCANS
+from hnuiseg.training.data import CaseRef
+from hnuiseg.training.sample_store import StoredSample
+from hnuiseg.training.whole import WholeAnswers
+
+_CLICKS = 0x41535345  # purpose of random numbers
+
+
+class Network(Protocol):
+    """A model asked in one way: see `WholeAnswers`."""
+
+    def probabilities(
+        self,
+        sample: StoredSample,
+        clicks: tuple[Click, ...] = (),
+        before: UInt8[np.ndarray, "z y x"] | None = None,
+        *,
+        with_pet: bool = True,
+    ) -> Float[np.ndarray, "3 z y x"]:
+        """Mean probability of each class on the working grid."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Networks:
+    """A model in the ways that it is asked."""
+
+    settings: ModelSettings
+    labelling: Network  # what the labels come from
+    one_pass: Network
+    members: Network | None  # behind calibration and ranking
+
+    @classmethod
+    def of(cls, model: ModelFile, options: AssessOptions, device: torch.device) -> "Networks":
+        """Loaded; ways that are the same are one."""
+        plain = WholeAnswers(model, device)
+
+        def sampled(members: int) -> WholeAnswers:
+            asked = PredictOptions(members=members, seed=options.seed)
+            return WholeAnswers(model, device, asked)
+
+        several = sampled(options.uncertainty_members) if options.uncertainty_members else None
+        labelling = plain
+        if options.members:
+            same = options.members == options.uncertainty_members
+            labelling = several if same and several else sampled(options.members)
+        return cls(model.settings, labelling, plain, several)
+
+
+def assess_case(
+    ref: CaseRef,
+    networks: Networks,
+    options: AssessOptions,
+    told: Callable[[], None] = lambda: None,
+) -> list[dict[str, Any]]:
+    """A row for each kind of scan, user and measured step; JSON.
+
+    A case with PET is measured with it and, apart, with the PET hidden; one without is measured
+    under "CT" alone. Calibration and ranking are of each user's last step. `told` hears of each
+    row. InputRefused where the case is damaged.
+    """
+    sample = ref.sample(networks.settings)
+    found = read_cached(ref.folder, ref.entry.sha256)
+    field = Field.of(found.case, networks.settings.working_spacing)
+    if sample.shape != tuple(side.stop - side.start for side in field.box):
+        raise InputRefused(
+            f"the sample of {ref.name} is of another box than the patient's",
+            "samples that this version of hnuiseg made",
+            f"delete the folder {sample.folder.parent.parent.name} of its data set",
+        )
+    has_pet = bool(sample.marks(sample.whole)[1].any())
+    rows = []
+    for scan in options.scans:
+        if scan == "CT" or has_pet:
+            one = _Scan(sample, found, field, networks, scan)
+            for row in one.rows(options, ref.entry.sha256):
+                rows.append(row)
+                told()
+    return rows
+
+
+def rows_of(scan: str, options: AssessOptions) -> int:
+    """How many rows `assess_case` makes of a case whose manifest says that kind of scan."""
+    steps = sum(len(USERS[user].measured_after) for user in options.users)
+    return steps * sum(kind in ("CT", scan) for kind in options.scans)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scan:
+    """A case seen with its PET, or without."""
+
+    sample: StoredSample
+    found: AnnotatedCase
+    field: Field
+    networks: Networks
+    scan: str
+
+    def rows(self, options: AssessOptions, sha256: str) -> Iterator[dict[str, Any]]:
+        truth = self.sample.marks(self.sample.whole)[0]
+        scene = Scene(truth, self.sample.spacing)
+        nothing = Question()
+        automatic = Answer(nothing, self._asked(self.networks.labelling, nothing))
+        for name in options.users:
+            user = USERS[name]
+            generator = self._generator(options.seed, sha256, user)
+            for step, answer in answers_to(
+                user,
+                lambda question: self._asked(self.networks.labelling, question),
+                automatic,
+                scene,
+                generator,
+            ):
+                on_ct = self._on_ct(answer.probabilities)
+                labels = likeliest(on_ct)
+                row = {
+                    "scan": self.scan,
+                    "user": name,
+                    "step": step,
+                    "clicks": len(answer.question.clicks),
+                    "diagonal_mm": self.found.truth.grid.diagonal_mm,
+                    "classes": class_measures(labels, self.found.truth),
+                }
+                if self.networks.members is None or step < user.measured_after[-1]:
+                    yield row | {"calibration": None, "ranking": None}
+                else:
+                    yield row | self._doubted(self.networks.members, answer.question, labels, on_ct)
+
+    def _doubted(
+        self,
+        members: Network,
+        question: Question,
+        labels: UInt8[np.ndarray, "a b c"],
+        on_ct: Float[np.ndarray, "3 a b c"],
+    ) -> dict[str, Any]:
+        """Calibration and ranking, asked anew where the labels came of another way."""
+        ways, truth = self.networks, self.found.truth
+
+        def asked(network: Network) -> Float[np.ndarray, "3 a b c"]:
+            same = network is ways.labelling
+            return on_ct if same else self._on_ct(self._asked(network, question))
+
+        sampled = asked(members)
+        temperature = ways.settings.temperature(self.scan == SCANS[0])
+        return {
+            "calibration": calibration_sums(sampled, truth, temperature),
+            "ranking": ranking(labels, sampled, asked(ways.one_pass), truth),
+        }
+
+    def _asked(self, network: Network, question: Question) -> Float[np.ndarray, "3 z y x"]:
+        return network.probabilities(
+            self.sample, question.clicks, question.before, with_pet=self.scan == SCANS[0]
+        )
+
+    def _on_ct(self, working: Float[np.ndarray, "3 z y x"]) -> Float[np.ndarray, "3 a b c"]:
+        placed = self.field.placed_each(torch.from_numpy(working), BACKGROUND)
+        return self.field.stored_each(placed)
+
+    def _generator(self, seed: int, sha256: str, user: User) -> np.random.Generator:
+        """The same clicks in whatever order cases and users are measured."""
+        which = [SCANS.index(self.scan), list(USERS).index(user.name), int(sha256[:15], 16)]
+        key = np.random.SeedSequence([seed, _CLICKS, *which])
+        return np.random.Generator(np.random.Philox(key))

@@ -1,0 +1,61 @@
+"""What an assessment is asked to do; it goes on only where this is the same."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from hnuiseg.errors import WrongCall
+from hnuiseg.training.assess.users import USERS
+from hnuiseg.training.calibrate import SCANS
+
+Part = Literal["testing", "validation", "calibration"]
+PARTS: tuple[Part, ...] = ("testing", "validation", "calibration")
+
+
+@dataclass(frozen=True, slots=True)
+class AssessOptions:
+    """Who is measured, with whom, and how the network is asked."""
+
+    part: Part = "testing"
+    fold: int = 0
+    users: tuple[str, ...] = tuple(USERS)
+    scans: tuple[str, ...] = SCANS
+    members: int = 0  # behind the labels; 0: one pass without dropout
+    uncertainty_members: int = 5  # behind calibration and ranking; 0: neither is measured
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for given, known, what in (
+            ((self.part,), PARTS, "part"),
+            (self.users, tuple(USERS), "user"),
+            (self.scans, SCANS, "scan"),
+        ):
+            wrong = [name for name in given if name not in known]
+            if wrong or len(set(given)) < len(given) or not given:
+                raise WrongCall(
+                    f"{what} {', '.join(wrong or given) or 'none'}",
+                    f"{', '.join(known)}, each once",
+                    "name some of these",
+                )
+        if self.uncertainty_members == 1:
+            raise WrongCall(
+                "1 member for uncertainty", "0, or 2 and more", "ask for 5, or 0 to leave it out"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Without the device: what it computes in is recorded with the machine."""
+        return {name: value for name, value in asdict(self).items() if name != "device"}
+
+    def command(self, model: str, data: tuple[str, ...]) -> str:
+        """The command that makes the same again; what is as usual is left out."""
+        usual = AssessOptions()
+        words = ["hnuiseg assess", model, *(f"--data {name}" for name in data), "--out FOLDER"]
+        if self.users != usual.users:
+            words += [f"--user {user}" for user in self.users]
+        if self.scans != usual.scans:
+            words.append("--scan pet-ct" if self.scans == SCANS[:1] else "--scan ct")
+        for name in ("part", "fold", "members", "uncertainty_members", "seed", "device"):
+            value = getattr(self, name)
+            if value != getattr(usual, name):
+                words.append(f"--{name.replace('_', '-')} {value}")
+        return " ".join(words)

@@ -1,0 +1,101 @@
+"""Simulated users: whom a model is measured with, and after which of their steps."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from hnuiseg.interaction import Click, Robot, Scene, one_after_the_other, robot
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A robot, how often it clicks, and when is looked at what came of it."""
+
+    name: str
+    robot: Robot
+    measured_after: tuple[int, ...]  # steps, rising; the last one ends it
+    said: str
+
+
+def _nobody(
+    predicted: UInt8[np.ndarray, "z y x"], scene: Scene, generator: np.random.Generator
+) -> tuple[Click, ...]:
+    return ()
+
+
+USERS: Mapping[str, User] = {
+    user.name: user
+    for user in (
+        User("automatic", _nobody, (0,), "no click"),
+        User(
+            "each-lesion",
+            robot("each-lesion"),
+            (1,),
+            "one click where each lesion of the truth is deepest, chosen beforehand",
+        ),
+        User(
+            "ten-clicks",
+            robot("ten-clicks"),
+            (1,),
+            "up to five clicks a class at the largest errors of the automatic answer, all at once",
+        ),
+        User(
+            "corrective",
+            robot("ten-clicks", per_class=1),
+            (1, 3, 5),
+            "in each step one click a class at the largest error of the last answer",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What a network is asked: all clicks so far, and the labels that they correct, if any."""
+
+    clicks: tuple[Click, ...] = ()
+    before: UInt8[np.ndarray, "z y x"] | None = None  # on the working grid
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What it said to that: probabilities on the working grid."""
+
+    question: Question
+    probabilities: Float[np.ndarray, "3 z y x"]
+
+    @property
+    def labels(self) -> UInt8[np.ndarray, "z y x"]:
+        """The likeliest class of each voxel."""
+        return self.probabilities.argmax(0).astype(np.uint8)
+
+
+Ask = Callable[[Question], Float[np.ndarray, "3 z y x"]]
+
+
+def answers_to(
+    user: User, ask: Ask, automatic: Answer, scene: Scene, generator: np.random.Generator
+) -> Iterator[tuple[int, Answer]]:
+    """The steps that are measured, with the answer after each.
+
+    A user who finds nothing more to click keeps the last answer: it stands for later steps too.
+    """
+    last = automatic
+
+    def predict(clicks: tuple[Click, ...]) -> UInt8[np.ndarray, "z y x"]:
+        nonlocal last
+        if clicks:
+            question = Question(clicks, last.labels)
+            last = Answer(question, ask(question))
+        return last.labels
+
+    steps = user.measured_after[-1]
+    done = 0
+    for done, _ in enumerate(one_after_the_other(user.robot, predict, scene, steps, generator)):
+        if done in user.measured_after:
+            yield done, last
+    for step in user.measured_after:
+        if step > done:
+            yield step, last
