@@ -336,3 +336,13 @@ def test_nobody_to_measure_is_said(data: Path, model: ModelFile, tmp_path: Path)
     with pytest.raises(InputRefused, match="nobody is kept for calibration in made"):
         assess_model(model, [data], tmp_path / "out", AssessOptions(part="calibration"))
     assert not (tmp_path / "out").exists()
+
+
+def test_law_11_nobody_is_measured_on_who_was_learnt_from(
+    data: Path, model: ModelFile, tmp_path: Path
+) -> None:
+    with pytest.raises(InputRefused, match="has learnt from patient made:P2"):
+        assess_model(
+            model, [data], tmp_path / "out", AssessOptions(), learnt=frozenset({"made:P2"})
+        )
+    assert not (tmp_path / "out").exists()

@@ -103,7 +103,7 @@ def assess(  # noqa: PLR0913 - one argument an option
     with progress() as shown:
         shown(None, "Starting")
         from hnuiseg.models import load_model
-        from hnuiseg.training import AssessOptions, assess_model
+        from hnuiseg.training import AssessOptions, assess_model, learnt_by
 
         options = AssessOptions(
             part=part,  # type: ignore[arg-type]
@@ -121,6 +121,7 @@ def assess(  # noqa: PLR0913 - one argument an option
             out,
             options,
             called=Path(model).name,
+            learnt=learnt_by(Path(model)) if Path(model).exists() else frozenset(),
             resume=resume,
             told=shown,
         )

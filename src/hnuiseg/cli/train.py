@@ -235,7 +235,7 @@ def _train(  # noqa: PLR0913 - one argument an option
                 seed,
                 training_precision(precision, crew.device),
                 started,
-                learnt_by(Path(begin)) if begin and first else frozenset(),
+                learnt_by(Path(begin)) if begin and first and Path(begin).exists() else frozenset(),
             )
             files.append(run_stage(made, out, crew, resume=resume, told=shown))
     if crew.rank == 0:

@@ -36,6 +36,7 @@ def assess_model(
     options: AssessOptions,
     *,
     called: str = "MODEL",
+    learnt: frozenset[str] = frozenset(),
     resume: bool = False,
     told: Told | None = None,
 ) -> Path:
@@ -43,8 +44,9 @@ def assess_model(
 
     Each case is kept in `out` as soon as it is measured; a call with `resume` goes on, and ends
     with the same bytes as one that was never stopped. `called` names the model in the command
-    that the page shows. InputRefused where the part is empty; OutputFailed where `out` holds
-    something else.
+    that the page shows; `learnt` are patients that it is known to have learnt from (`learnt_by`).
+    InputRefused where one of them would be measured on and where the part is empty; OutputFailed
+    where `out` holds something else.
     """
     tell = told or (lambda fraction, what: None)
     parts = parts_of(data, options.fold, to_train=False)
@@ -54,6 +56,13 @@ def assess_model(
             f"nobody is kept for {options.part} in {', '.join(folder.name for folder in data)}",
             "data sets whose split names such patients",
             "name another --part, or prepare with --splits",
+        )
+    leaked = sorted({ref.patient for ref in refs} & learnt)
+    if leaked:  # law 11
+        raise InputRefused(
+            f"{model.card.name} has learnt from patient {leaked[0]}",
+            f"patients for {options.part} that nothing behind the model learnt from",
+            "assess on the splits that it was trained with",
         )
     hardware = Hardware.chosen(PredictOptions(device=options.device))
     record = {
