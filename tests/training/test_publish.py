@@ -77,6 +77,23 @@ def test_what_is_published_is_calibrated_and_keeps_every_label(run: Path, tmp_pa
     assert ct_alone.temperature == model.settings.temperatures[1]
 
 
+def test_a_kind_of_scan_that_nobody_calibrated_on_has_no_temperature(
+    run: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    other = tmp_path / "run"
+    shutil.copytree(run, other)
+    file = other / "stage1" / "calibration.json"
+    said = json.loads(file.read_text()) | {"PET/CT": None}
+    file.write_text(json.dumps(said))
+    model = _written(published(other, None, "mine"), tmp_path, "mine")
+    assert model.settings.temperatures == (None, said["CT"]["temperature"])
+    assert "aren't calibrated for PET/CT" in model.card.limits
+    case = phantom_case(phantom(31, 0, spacing=(8.0, 8.0, 8.0)))
+    assert predict(case, model, PredictOptions(members=2)).temperature is None
+
+
 def test_half_a_file_says_nearly_the_same(run: Path, tmp_path: Path) -> None:
     whole, half = (
         _written(published(run, None, "mine", half=half), tmp_path, f"half-{half}")

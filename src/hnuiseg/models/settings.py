@@ -32,7 +32,8 @@ class ModelSettings:
     working_spacing: tuple[float, float, float] | None  # z, y, x; mm; None keeps the CT's
     window: tuple[int, int, int]  # z, y, x; voxels
     dropout_rate: float
-    temperatures: tuple[float, float] | None = None  # with PET, CT alone; None: not calibrated
+    # with PET, CT alone; None: not calibrated
+    temperatures: tuple[float | None, float | None] | None = None
     networks: int = 1  # weight sets in the file: an ensemble's members, asked in turn
     extra_channels: tuple[str, ...] = ()  # beyond images and prompts, in the network's order
     click_encoding: str = "ball"  # or "edt": how a click is drawn (`hnuiseg.interaction`)
@@ -88,8 +89,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_temperature(value: float) -> bool:
-    return _is_number(value) and _TEMPERATURE[0] <= value <= _TEMPERATURE[1]
+def _is_temperature(value: float | None) -> bool:
+    return value is None or (_is_number(value) and _TEMPERATURE[0] <= value <= _TEMPERATURE[1])
 
 
 def _is_spacing(value: float) -> bool:

@@ -77,11 +77,11 @@ def calibrate(
     return found
 
 
-def temperatures(found: dict[str, Any]) -> tuple[float, float] | None:
-    """Those for a model file; None where one kind of scan wasn't there to measure."""
-    if any(found[scan] is None for scan in SCANS):
-        return None
-    first, second = (float(found[scan]["temperature"]) for scan in SCANS)
+def temperatures(found: dict[str, Any]) -> tuple[float | None, float | None]:
+    """Those for a model file; None for a kind of scan that wasn't there to measure."""
+    first, second = (
+        None if found[scan] is None else float(found[scan]["temperature"]) for scan in SCANS
+    )
     return first, second
 
 

@@ -41,12 +41,13 @@ def published(run: Path, number: int | None, name: str | None, *, half: bool = F
     card, settings = model.card, model.settings
     figures = dict(card.figures)
     limits = [card.limits]
-    found = None if said is None else temperatures(said)
-    if said is None or found is None:
+    if said is None:
         limits.append("Probabilities aren't calibrated.")
     else:
-        settings = replace(settings, temperatures=found)
+        settings = replace(settings, temperatures=temperatures(said))
         for scan in SCANS:
+            if said[scan] is None:
+                limits.append(f"Probabilities aren't calibrated for {scan}.")
             figures |= _figures(scan, said[scan])
     if not commercial_too(card.licence_of_training_data):
         limits.append("Not for commercial use, as data it learnt from must not be.")

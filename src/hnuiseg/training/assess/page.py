@@ -75,10 +75,11 @@ def _about(results: dict[str, Any]) -> str:
     )
 
 
-def _temperatures(found: Sequence[float] | None) -> str:
+def _temperatures(found: Sequence[float | None] | None) -> str:
     if found is None:
         return "none, the model isn't calibrated"
-    return f"{found[0]:.3f} with PET, {found[1]:.3f} from the CT alone"
+    with_pet, alone = ("none" if one is None else f"{one:.3f}" for one in found)
+    return f"{with_pet} with PET, {alone} from the CT alone"
 
 
 def _measures(entries: Sequence[dict[str, Any]], name: str) -> str:
