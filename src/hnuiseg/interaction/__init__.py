@@ -30,6 +30,7 @@ from hnuiseg.interaction.interactive import InteractiveSession
 from hnuiseg.interaction.layers import Layer, Report
 from hnuiseg.interaction.mixed_clicks import Placement, one_of_each_class
 from hnuiseg.interaction.network import Answer, Network, Question
+from hnuiseg.interaction.policy import DoubtPolicy, Flagged, doubtful
 from hnuiseg.interaction.region import Region, region_of
 from hnuiseg.interaction.robots.autopet_iv import AutopetIV
 from hnuiseg.interaction.robots.cvpr_2025 import Cvpr2025
@@ -44,8 +45,10 @@ from hnuiseg.interaction.simulate import ROBOTS, robot
 from hnuiseg.interaction.start import Start
 from hnuiseg.interaction.start_cache import automatic_start
 from hnuiseg.interaction.state import State, Values
+from hnuiseg.interaction.suggest import Suggestion, suggest
 from hnuiseg.interaction.summary import LesionSummary, lesion_summaries
 from hnuiseg.interaction.training_prompts import correction_clicks, stage_one_clicks
+from hnuiseg.interaction.whole_again import WholeAgain, whole_again
 
 __all__ = [
     "EDITS",
@@ -66,10 +69,12 @@ __all__ = [
     "Cvpr2025",
     "DeleteEdit",
     "DeleteSeveralEdit",
+    "DoubtPolicy",
     "EachLesion",
     "Edit",
     "EraserEdit",
     "Finding",
+    "Flagged",
     "Human",
     "InteractiveSession",
     "LargestError",
@@ -91,15 +96,18 @@ __all__ = [
     "Start",
     "State",
     "Step",
+    "Suggestion",
     "TenClicks",
     "ThresholdEdit",
     "Tumour",
     "UnlockEdit",
     "Values",
+    "WholeAgain",
     "automatic_start",
     "change_of",
     "compose",
     "correction_clicks",
+    "doubtful",
     "edit_from_json",
     "edit_to_json",
     "error_findings",
@@ -112,4 +120,6 @@ __all__ = [
     "robot",
     "stage_one_clicks",
     "study_hash",
+    "suggest",
+    "whole_again",
 ]

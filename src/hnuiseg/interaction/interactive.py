@@ -41,11 +41,13 @@ from hnuiseg.interaction.edits import (
 from hnuiseg.interaction.layers import Layer, Report
 from hnuiseg.interaction.network import Network
 from hnuiseg.interaction.outcome import prediction_of
+from hnuiseg.interaction.policy import DoubtPolicy, Flagged, doubtful
 from hnuiseg.interaction.region import Region, region_of
 from hnuiseg.interaction.session import Session
 from hnuiseg.interaction.session_file import SessionFile, check_bound
 from hnuiseg.interaction.start import Start
 from hnuiseg.interaction.state import State, Values
+from hnuiseg.interaction.suggest import Suggestion, suggest
 from hnuiseg.interaction.summary import LesionSummary, lesion_summaries
 from hnuiseg.study import Case
 from hnuiseg.volume import Triple
@@ -167,6 +169,14 @@ class InteractiveSession:
         """What is labelled now, GTVp first, each class by falling volume."""
         return lesion_summaries(self.case, self.state, self._session.layers)
 
+    def doubtful(self, policy: DoubtPolicy | None = None) -> tuple[Flagged, ...]:
+        """Lesions that a policy flags, with why; nothing is done."""
+        return doubtful(self.lesions(), policy)
+
+    def suggest(self, count: int = 5) -> tuple[Suggestion, ...]:
+        """Places worth a click, the most promising first."""
+        return suggest(self.case, self.state, self._session.layers, count)
+
     def prediction(self) -> Prediction:
         """The present state as what `hnuiseg.export` writes; later edits show in its arrays."""
         return prediction_of(self.start, self.state, self._session.layers)
@@ -253,6 +263,11 @@ class InteractiveSession:
                 tuple(lesion.inside_mm for lesion in lesions),
             )
         )
+
+    def delete_doubtful(self, policy: DoubtPolicy | None = None) -> Report | None:
+        """Take all away that a policy flags, in one edit; None where it flags nothing."""
+        flagged = self.doubtful(policy)
+        return self.delete_several([f.lesion for f in flagged]) if flagged else None
 
     def relabel(self, region: Tumour, to: Tumour, position_mm: Triple | None = None) -> Report:
         """Give a lesion, or a class, to the other class."""

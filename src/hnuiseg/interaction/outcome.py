@@ -25,6 +25,7 @@ def prediction_of(start: Start, state: State, layers: Sequence[Layer]) -> Predic
         "torch threads": "0",
         **start.settings,
         "edits": _told(layers),
+        **{f"edit {layer.edit_id:03d}": told(layer) for layer in layers},
     }
     return Prediction(
         labels=state.labels,
@@ -39,6 +40,28 @@ def prediction_of(start: Start, state: State, layers: Sequence[Layer]) -> Predic
         settings=settings,
         temperature=None if setting else start.temperature,
     )
+
+
+def told(layer: Layer) -> str:
+    """One line about an edit: what it was and what it did."""
+    edit, report = layer.edit, layer.report
+    words = [kind_of(edit)]
+    region = getattr(edit, "region", None)
+    if region is not None:
+        words.append(f"{'' if getattr(edit, 'positive', True) else 'not '}{region}")
+    position = getattr(edit, "position_mm", None)
+    if position is not None:
+        words.append(f"at ({', '.join(f'{v:.1f}' for v in position)}) mm")
+    did = [f"{report.changed_ml:.2f} ml changed"]
+    if report.moved_ml:
+        did.append(f"{report.moved_ml:.2f} ml of them moved between the classes")
+    if report.forced:
+        did.append("forced")
+    if report.radius_mm is not None:
+        did.append(f"within {report.radius_mm:.1f} mm")
+    if report.outside_ml:
+        did.append(f"{report.outside_ml:.2f} ml left alone outside")
+    return f"{' '.join(words)}: {', '.join(did)}"
 
 
 def _told(layers: Sequence[Layer]) -> str:
