@@ -33,7 +33,7 @@ def read_edits(path: Path) -> "tuple[Edit, ...]":
         raise WrongCall(
             f"{path.name} is no list of edits of format {FORMAT}",
             _ALLOWED,
-            "see docs/how-to/refine.md",
+            "see docs/how-to/refine.md and docs/reference/edits.schema.json",
         )
     edits = []
     for number, one in enumerate(listed, start=1):

@@ -6,7 +6,7 @@ from hnuiseg.interaction.change import Change, change_of
 from hnuiseg.interaction.clicks import RADIUS_VOXELS, Click, Tumour, prompts
 from hnuiseg.interaction.component import Component
 from hnuiseg.interaction.content import study_hash
-from hnuiseg.interaction.edit_json import edit_from_json, edit_to_json
+from hnuiseg.interaction.edit_json import edit_from_json, edit_to_json, edits_schema
 from hnuiseg.interaction.edits import (
     EDITS,
     AcceptEdit,
@@ -110,6 +110,7 @@ __all__ = [
     "doubtful",
     "edit_from_json",
     "edit_to_json",
+    "edits_schema",
     "error_findings",
     "lesion_findings",
     "lesion_summaries",

@@ -2,7 +2,7 @@
 
 `{"edit": "click", "class": "GTVn", "position_mm": [x, y, z], "positive": true}`: the kind, and the
 fields of its dataclass; a field called `region` in Python is `class` here. What has a default may
-be left out. docs/reference/edits.md has the schema.
+be left out. docs/reference/edits.schema.json has the schema.
 """
 
 import math
@@ -11,9 +11,20 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from hnuiseg.errors import WrongCall
-from hnuiseg.interaction.edits import EDITS, Edit, check_edit, kind_of
+from hnuiseg.interaction.clicks import TUMOURS
+from hnuiseg.interaction.edits import (
+    BRUSH_MM,
+    EDITS,
+    LEAST_MM,
+    MOST_MM,
+    VALUE,
+    Edit,
+    check_edit,
+    kind_of,
+)
 from hnuiseg.volume import Triple
 
+EDITS_FORMAT = 1
 _MOST_POINTS = 10_000
 _RENAMED = {"region": "class", "other_region": "other_class", "regions": "classes"}
 
@@ -49,6 +60,35 @@ def edit_from_json(described: object) -> Edit:
     edit = kind(**found)
     check_edit(edit)
     return edit
+
+
+def edits_schema() -> dict[str, Any]:
+    """JSON Schema of a file of edits, as `hnuiseg refine` reads it (docs/reference/)."""
+    kinds = []
+    for name, kind in EDITS.items():
+        keys = {_RENAMED.get(f.name, f.name): f for f in fields(kind)}
+        required = ["edit", *(key for key, f in keys.items() if f.default is MISSING)]
+        properties = {"edit": {"const": name}, **{k: _SCHEMAS[f.name] for k, f in keys.items()}}
+        kinds.append(
+            {
+                "title": name,
+                "description": (kind.__doc__ or "").split("\n")[0],
+                "type": "object",
+                "properties": properties,
+                "required": required,
+                "additionalProperties": False,
+            }
+        )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Edits of hnuiseg refine",
+        "type": "object",
+        "properties": {
+            "format": {"const": EDITS_FORMAT},
+            "edits": {"type": "array", "items": {"oneOf": kinds}},
+        },
+        "required": ["format", "edits"],
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -112,6 +152,26 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "radius_mm": _number,
     "brush_mm": _number,
     "value": _number,
+}
+
+
+_CLASS = {"enum": list(TUMOURS)}
+_POSITION = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+_POSITIONS = {"type": "array", "items": _POSITION, "minItems": 1, "maxItems": _MOST_POINTS}
+_SCHEMAS: dict[str, Any] = {
+    "region": _CLASS,
+    "other_region": _CLASS,
+    "to": _CLASS,
+    "regions": {"type": "array", "items": _CLASS, "minItems": 1},
+    "positive": {"type": "boolean", "default": True},
+    "position_mm": _POSITION,
+    "other_position_mm": _POSITION,
+    "corner_mm": _POSITION,
+    "opposite_mm": _POSITION,
+    "positions_mm": _POSITIONS,
+    "radius_mm": {"type": "number", "minimum": LEAST_MM, "maximum": MOST_MM},
+    "brush_mm": {"type": "number", "minimum": BRUSH_MM[0], "maximum": BRUSH_MM[1]},
+    "value": {"type": "number", "minimum": VALUE[0], "maximum": VALUE[1]},
 }
 
 

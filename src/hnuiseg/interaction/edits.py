@@ -15,7 +15,8 @@ from hnuiseg.interaction.clicks import TUMOURS, Click, Index, Tumour
 from hnuiseg.volume import Grid, Triple
 
 LEAST_MM, MOST_MM = 15.0, 40.0  # of a region round a click
-_BRUSH_MM = (0.1, MOST_MM)
+BRUSH_MM = (0.1, MOST_MM)  # a brush's radius
+VALUE = (0.001, 0.999)  # of a threshold
 _MOST_POINTS = 10_000
 
 
@@ -276,8 +277,8 @@ def clicks_of(edit: NetworkEdit, grid: Grid) -> tuple[Click, ...]:
 def _check_number(name: str, number: float) -> None:
     low, high, what = {
         "radius_mm": (LEAST_MM, MOST_MM, "a region's radius"),
-        "brush_mm": (*_BRUSH_MM, "a brush's radius"),
-        "value": (0.001, 0.999, "a threshold"),
+        "brush_mm": (*BRUSH_MM, "a brush's radius"),
+        "value": (*VALUE, "a threshold"),
     }[name]
     if not low <= number <= high:  # nan too
         unit = "" if name == "value" else " mm"

@@ -3,8 +3,8 @@
 Doubt is added up over connected components of uncertain voxels, so that a doubtful node outweighs
 many single voxels. Along every contour lies a thin shell of doubt that is no error: voxels count
 the more the farther they lie from the predicted surface. Uptake, where there is a PET, counts up to
-threefold, and uptake that nobody labelled is a candidate by itself. What was clicked at, accepted
-or locked isn't suggested again.
+threefold, and a piece of uptake that nobody labelled, no larger than a tumour, is a candidate by
+itself. What was clicked at, accepted or locked isn't suggested again.
 """
 
 import math
@@ -27,6 +27,7 @@ from hnuiseg.volume import Triple, components
 
 DOUBT = 0.25  # of the largest entropy, ln 3: below, a voxel is no candidate
 HOT_SUV = 4.0  # g/ml, unlabelled: a candidate without any doubt of the network's
+UPTAKE_ML = (0.5, 60.0)  # of such a piece: noise is smaller, a brain larger
 _DEEP_MM = 6.0  # from the surface: beyond, depth counts no more
 _DONE_MM = 5.0  # round a click
 _LEAST_ML = 0.1  # of a component, as of a lesion that is reported
@@ -51,22 +52,37 @@ def suggest(
     """Up to so many places, the most promising first; none where nothing is in doubt."""
     pet = None if case.pet is None else case.pet.on_ct.array
     uncertain = state.entropy >= np.float32(DOUBT * math.log(3))
+    masks = [(uncertain, (_LEAST_ML, math.inf))]
     if pet is not None:
-        uncertain |= (pet >= HOT_SUV) & (state.labels == 0)
-    uncertain &= ~state.locked
-    _leave_out(uncertain, state, layers)
-    box = tight(uncertain)
+        masks.append(((pet >= HOT_SUV) & (state.labels == 0) & ~uncertain, UPTAKE_ML))
+    found = []
+    for mask, volumes in masks:
+        free = mask & ~state.locked
+        _leave_out(free, state, layers)
+        found += _candidates(free, volumes, state, pet)
+    return tuple(sorted(found, key=lambda s: -s.score)[:count])
+
+
+def _candidates(
+    mask: Bool[np.ndarray, "z y x"],
+    volumes_ml: tuple[float, float],
+    state: State,
+    pet: Float[np.ndarray, "z y x"] | None,
+) -> list[Suggestion]:
+    """The components of a mask that are neither too small nor too large, rated."""
+    box = tight(mask)
     if box is None:
-        return ()
-    numbers, _ = components(uncertain[box])
+        return []
+    numbers, _ = components(mask[box])
     found = []
     for number, part in enumerate(ndimage.find_objects(numbers)[:_MOST], start=1):
-        mask = numbers[part] == number
-        volume = int(np.count_nonzero(mask)) * state.grid.voxel_ml
-        if volume < _LEAST_ML:
+        own = numbers[part] == number
+        volume = int(np.count_nonzero(own)) * state.grid.voxel_ml
+        if volume < volumes_ml[0]:
             break  # they come by falling volume
-        found.append(_rated(state, moved(part, start_of(box)), mask, pet))
-    return tuple(sorted(found, key=lambda s: -s.score)[:count])
+        if volume <= volumes_ml[1]:
+            found.append(_rated(state, moved(part, start_of(box)), own, pet))
+    return found
 
 
 def _leave_out(uncertain: Bool[np.ndarray, "z y x"], state: State, layers: Sequence[Layer]) -> None:
