@@ -143,6 +143,13 @@ def test_box_brush_and_scribble() -> None:
     assert region_of(ScribbleEdit("GTVp", line), state).box[2] == slice(23, 58)
 
 
+def test_a_long_scribble_is_refused_and_a_long_stroke_is_not() -> None:
+    many = tuple((float(k % 50), 20.0, 20.0) for k in range(1001))
+    with pytest.raises(WrongCall, match="1001 positions"):
+        change_of(ScribbleEdit("GTVp", many), state_of(), [])
+    assert change_of(BrushEdit("GTVp", many, 3.0), state_of(), []).report.changed_ml > 1.0
+
+
 def test_lesions_far_apart_are_not_merged() -> None:
     state = state_of((1, lesion(4.0, (30, 30, 10))), (1, lesion(4.0, (30, 30, 45))))
     edit = MergeEdit("GTVp", position((30, 30, 10), GRID), "GTVp", position((30, 30, 45), GRID))

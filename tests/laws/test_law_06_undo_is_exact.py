@@ -159,6 +159,55 @@ def test_law_06_a_replay_asks_the_network_and_is_one_act(tmp_path: Path) -> None
         assert same(session.state, before)
 
 
+def test_law_06_a_replay_leaves_what_a_removed_unlock_locks_again(tmp_path: Path) -> None:
+    start = Start.from_array(np.zeros(GRID.shape, dtype=np.uint8), GRID, {})
+    at = position((7, 13, 15), GRID)
+    with InteractiveSession.begin(tmp_path / "s", case(), start) as session:
+        session.brush("GTVp", [at], 5.0)
+        session.lock()
+        session.unlock()
+        session.brush("GTVn", [at], 9.0)
+        session.remove(3)
+        before = copied(session.state)
+        assert session.locked.any()
+        for _ in range(2):
+            session.replay()
+            assert not (differs(before, session.state) & before.locked).any()
+            assert (session.locked == before.locked).all()
+            assert same(session.state, compose(start, session.session.layers))
+
+
+def test_law_06_a_replay_names_the_edit_that_no_longer_fits(tmp_path: Path) -> None:
+    start = Start.from_array(np.zeros(GRID.shape, dtype=np.uint8), GRID, {})
+    at = position((7, 13, 15), GRID)
+    with InteractiveSession.begin(tmp_path / "s", case(), start) as session:
+        session.brush("GTVp", [at], 5.0)
+        session.relabel("GTVp", "GTVn", at)
+        session.remove(1)
+        before, files = copied(session.state), content(tmp_path / "s")
+        with pytest.raises(WrongCall, match="replay of edit 2: no GTVp at"):
+            session.replay()
+        assert same(session.state, before)
+        assert content(tmp_path / "s") == files
+
+
+def test_law_06_a_replay_keeps_a_locked_lesion(tmp_path: Path) -> None:
+    generator = np.random.default_rng(70)
+    start = Start.from_array(np.zeros(GRID.shape, dtype=np.uint8), GRID, {})
+    at, other = position((7, 13, 15), GRID), position((3, 4, 4), GRID)
+    with InteractiveSession.begin(
+        tmp_path / "s", case(), start, RandomNetwork(generator)
+    ) as session:
+        session.click("GTVp", at)
+        session.lock("GTVp", at)
+        session.click("GTVn", other)
+        before = copied(session.state)
+        session.replay()
+        changed = differs(before, session.state)
+        assert changed.any(), "the network answers otherwise every time"
+        assert not (changed & before.locked).any()
+
+
 # killed, and disks that fail
 
 

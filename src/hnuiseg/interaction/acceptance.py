@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
 
-from hnuiseg.interaction.boxes import Box, placed
+from hnuiseg.interaction.boxes import Box, placed, shared, within
 from hnuiseg.interaction.clicks import Index
 from hnuiseg.interaction.lesions import ball
 from hnuiseg.interaction.network import Answer
@@ -68,7 +68,10 @@ def accept(
     own_ball = np.zeros_like(may)
     if forced:
         for index in at:
-            own_ball |= ball(state.grid, index, ball_mm).on(region.box)
+            one = ball(state.grid, index, ball_mm)
+            both = shared(one.box, region.box)
+            if both is not None:
+                own_ball[within(both, region.box)] |= one.mask[within(both, one.box)]
         own_ball &= may & ((before == 0) if positive else own)
     mask = (taken | piece | clicked | own_ball) & may
     values = _answered(seen, mask)

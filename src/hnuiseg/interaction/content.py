@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict
+from importlib import metadata
 
 import numpy as np
 from jaxtyping import Shaped
@@ -32,6 +33,7 @@ def prediction_hash(case: Case, model_sha256: str, options: PredictOptions) -> s
         _add(found, case.pet.coverage)
         found.update(repr(case.pet.suv).encode())
     asked = {
+        "software": metadata.version("hnuiseg"),
         "format": _CACHE_FORMAT,
         "field": None if case.field is None else [[s.start, s.stop] for s in case.field],
         "model": model_sha256,

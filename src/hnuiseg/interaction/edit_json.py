@@ -17,6 +17,7 @@ from hnuiseg.interaction.edits import (
     EDITS,
     LEAST_MM,
     MOST_MM,
+    MOST_POINTS,
     VALUE,
     Edit,
     check_edit,
@@ -25,7 +26,6 @@ from hnuiseg.interaction.edits import (
 from hnuiseg.volume import Triple
 
 EDITS_FORMAT = 1
-_MOST_POINTS = 10_000
 _RENAMED = {"region": "class", "other_region": "other_class", "regions": "classes"}
 
 
@@ -127,13 +127,13 @@ def _triple(value: object, key: str) -> Triple | None:
 
 
 def _triples(value: object, key: str) -> tuple[Triple | None, ...]:
-    if not isinstance(value, list) or not 1 <= len(value) <= _MOST_POINTS or None in value:
-        raise _wrong(key, value, f"1 to {_MOST_POINTS} positions [[x, y, z], …] in mm")
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_POINTS or None in value:
+        raise _wrong(key, value, f"1 to {MOST_POINTS} positions [[x, y, z], …] in mm")
     return tuple(_triple(v, key) for v in value)
 
 
 def _texts(value: object, key: str) -> tuple[str | None, ...]:
-    if not isinstance(value, list) or not 1 <= len(value) <= _MOST_POINTS:
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_POINTS:
         raise _wrong(key, value, "a list of classes")
     return tuple(_text(v, key) for v in value)
 
@@ -157,7 +157,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
 
 _CLASS = {"enum": list(TUMOURS)}
 _POSITION = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
-_POSITIONS = {"type": "array", "items": _POSITION, "minItems": 1, "maxItems": _MOST_POINTS}
+_POSITIONS = {"type": "array", "items": _POSITION, "minItems": 1, "maxItems": MOST_POINTS}
 _SCHEMAS: dict[str, Any] = {
     "region": _CLASS,
     "other_region": _CLASS,

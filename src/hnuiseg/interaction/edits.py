@@ -17,7 +17,8 @@ from hnuiseg.volume import Grid, Triple
 LEAST_MM, MOST_MM = 15.0, 40.0  # of a region round a click
 BRUSH_MM = (0.1, MOST_MM)  # a brush's radius
 VALUE = (0.001, 0.999)  # of a threshold
-_MOST_POINTS = 10_000
+MOST_POINTS = 10_000  # of a brush
+MOST_SCRIBBLED = 1_000  # each is a click with a region of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,9 @@ def check_edit(edit: Edit) -> None:
         if number is not None:
             _check_number(name, number)
     match edit:
-        case ScribbleEdit() | BrushEdit() | EraserEdit():
+        case ScribbleEdit():
+            _check_count(len(edit.positions_mm), MOST_SCRIBBLED)
+        case BrushEdit() | EraserEdit():
             _check_count(len(edit.positions_mm))
         case DeleteSeveralEdit():
             _check_count(len(edit.positions_mm))
@@ -287,8 +290,8 @@ def _check_number(name: str, number: float) -> None:
         )
 
 
-def _check_count(count: int) -> None:
-    if not 1 <= count <= _MOST_POINTS:
+def _check_count(count: int, most: int = MOST_POINTS) -> None:
+    if not 1 <= count <= most:
         raise WrongCall(
-            f"{count} positions", f"1 to {_MOST_POINTS}", "name the positions, or split the edit"
+            f"{count} positions", f"1 to {most}", "name the positions, or split the edit"
         )

@@ -5,6 +5,7 @@ error and leaves state and file as they were.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from hnuiseg.errors import InputRefused, ModelMismatch, WrongCall
 from hnuiseg.inference import Prediction
-from hnuiseg.interaction.boxes import box_of
+from hnuiseg.interaction.boxes import box_of, whole
 from hnuiseg.interaction.canvas import Canvas, touched
 from hnuiseg.interaction.change import change_of
 from hnuiseg.interaction.clicks import Tumour
@@ -326,8 +327,9 @@ class InteractiveSession:
         """Make all standing edits again from the start, each with the network's answer of today.
 
         Unlike `remove` this asks the network: answers to later clicks no longer rest on what was
-        removed. One act, so one undo takes it back. An edit that no longer fits is a WrongCall
-        that names it, and nothing is changed.
+        removed. What is locked now stays as it is: locks are taken over with what they protect. One
+        act, so one undo takes it back. An edit that no longer fits is a WrongCall that names it,
+        and nothing is changed.
         """
         standing = self._session.layers
         if self._network is None and any(isinstance(e.edit, NETWORK_EDITS) for e in standing):
@@ -340,6 +342,10 @@ class InteractiveSession:
         made: list[Layer] = []
         for old in standing:
             number = self._session.next_id + len(made)
+            if isinstance(old.edit, LockEdit | UnlockEdit):
+                made.append(replace(old, edit_id=number))
+                canvas.put(made[-1])
+                continue
             try:
                 asked = max(members, old.report.members if old.report.members > 1 else 0)
                 change = change_of(old.edit, canvas.state, made, self._network, asked)
@@ -351,6 +357,12 @@ class InteractiveSession:
             layer = change.layer(number, old.edit)
             made.append(layer)
             canvas.put(layer)
+        kept = _kept(self.state, canvas.state)
+        if kept.any():  # locked again by the removal of an unlock
+            box = whole(kept.shape)
+            values = self.state.values(box, kept)
+            number = self._session.next_id + len(made)
+            made.append(Layer.of(number, LockEdit(), Report(), box, kept, values, "lock"))
         self._become(self._session.replayed(tuple(made)))
         return tuple(layer.report for layer in made)
 
@@ -375,6 +387,18 @@ def _apart(boxes: Sequence[tuple[slice, slice, slice]]) -> Iterator[tuple[slice,
         if key not in seen:
             seen.add(key)
             yield box_of([s.start for s in box], [s.stop for s in box])
+
+
+def _kept(now: State, replayed: State) -> Bool[np.ndarray, "z y x"]:
+    """Voxels that are locked now, and that a replay would change or leave unlocked."""
+    differs = (now.labels != replayed.labels) | (now.votes != replayed.votes) | ~replayed.locked
+    for a, b in (
+        *zip(now.probabilities, replayed.probabilities, strict=True),
+        (now.entropy, replayed.entropy),
+        (now.mutual_information, replayed.mutual_information),
+    ):
+        differs |= np.ascontiguousarray(a).view("u4") != np.ascontiguousarray(b).view("u4")
+    return now.locked & differs
 
 
 def _same_place(case: Case, start: Start) -> None:

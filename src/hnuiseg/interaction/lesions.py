@@ -169,6 +169,19 @@ def ball(grid: Grid, index: Index, radii_mm: Triple) -> Piece:
     return Piece(box, distance <= 1.0 + 1e-9)
 
 
+def balls(grid: Grid, places: Sequence[Index], radius_mm: float) -> Piece:
+    """Voxels within a radius of any of the places; one mask for all, however many there are."""
+    reach = reach_voxels(grid, radius_mm)
+    box = around(places[0], reach, grid.shape)
+    for place in places[1:]:
+        box = joined(box, around(place, reach, grid.shape))
+    mask = np.zeros(shape_of(box), dtype=bool)
+    for place in places:
+        one = ball(grid, place, (radius_mm, radius_mm, radius_mm))
+        mask[within(one.box, box)] |= one.mask
+    return Piece(box, mask)
+
+
 def union(pieces: Sequence[Piece]) -> Piece:
     """All voxels of several."""
     box = pieces[0].box

@@ -30,6 +30,7 @@ from hnuiseg.interaction.edits import (
 from hnuiseg.interaction.lesions import (
     Piece,
     ball,
+    balls,
     lesion_at,
     named,
     reach_mm,
@@ -85,7 +86,7 @@ def _voxels(  # noqa: PLR0911 - one return a kind of edit
             many = (edit.position_mm,) if isinstance(edit, ClickEdit) else edit.positions_mm
             places = list(dict.fromkeys(voxel(p, grid) for p in many))
             radius = edit.radius_mm or touched_radius(state, edit.region, places[0])
-            return union([ball(grid, p, (radius, radius, radius)) for p in places]), radius
+            return balls(grid, places, radius), radius
         case BoxEdit():
             return _box(edit, state), None
         case BrushEdit() | EraserEdit():
@@ -125,8 +126,8 @@ def _box(edit: BoxEdit, state: State) -> Piece:
 
 
 def _stroke(positions_mm: tuple[Triple, ...], brush_mm: float, state: State) -> Piece:
-    places = dict.fromkeys(voxel(p, state.grid) for p in positions_mm)
-    return union([ball(state.grid, p, (brush_mm, brush_mm, brush_mm)) for p in places])
+    places = list(dict.fromkeys(voxel(p, state.grid) for p in positions_mm))
+    return balls(state.grid, places, brush_mm)
 
 
 def _locked(edit: UnlockEdit, state: State) -> Piece:
