@@ -263,25 +263,6 @@ def test_law_06_a_fault_at_any_write_loses_nothing(
     pytest.fail("20 is too small")
 
 
-@pytest.mark.parametrize("step", ["fsync", "mkdir", "rename", "replace"])
-def test_law_06_a_session_is_begun_whole_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    start = random_start(np.random.default_rng(3))
-    for n in range(30):
-        fault = Fault(getattr(os, step), n, OSError(errno.ENOSPC, "No space left"))
-        with monkeypatch.context() as patch:
-            patch.setattr(os, step, fault)
-            try:
-                InteractiveSession.begin(tmp_path / "s", case(), start).close()
-            except OutputFailed:
-                assert list(tmp_path.iterdir()) == []
-                continue
-        InteractiveSession.open_again(tmp_path / "s", case()).close()
-        return
-    pytest.fail("30 is too small")
-
-
 def test_law_06_killed_while_writing(tmp_path: Path) -> None:
     """A real SIGKILL between edits and within them: all that was acknowledged is there."""
     script = textwrap.dedent(

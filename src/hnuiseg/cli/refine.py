@@ -200,16 +200,18 @@ def _session(
 def _done(
     session: "InteractiveSession", edits: "Sequence[Edit]", members: int, shown: Progress
 ) -> "list[Report]":
-    """Every edit in turn; where one is refused, those before it are taken back."""
+    """Every edit in turn; where one is refused or interrupted, those before it are taken back."""
     reports = []
     for number, edit in enumerate(edits, start=1):
         shown((number - 1) / len(edits), f"Edit {number} of {len(edits)}")
         try:
             reports.append(session.apply(edit, members))
-        except HnuisegError as error:
+        except BaseException as error:  # Ctrl-C too
             for _ in reports:
                 session.undo()
-            raise numbered(error, number, len(edits)) from error
+            if isinstance(error, HnuisegError):
+                raise numbered(error, number, len(edits)) from error
+            raise
     return reports
 
 

@@ -53,14 +53,21 @@ class SessionFile:
     @classmethod
     def create(cls, folder: Path, session: Session, start: Start) -> "tuple[SessionFile, Start]":
         """A new folder, and the start as it lies there; OutputFailed where it can't be made."""
-        with new_folder(folder) as made:
-            (made / _START).mkdir()
-            (made / _LAYERS).mkdir()
-            described = write_start(start, made / _START)
-            file = cls(made, Held(made), described)
-            file.save(session)
-        file.folder = folder
-        return file, read_start(folder / _START, described, verify=False)
+        held = None
+        try:
+            with new_folder(folder) as made:
+                held = Held(made)  # of the folder, whatever its name
+                (made / _START).mkdir()
+                (made / _LAYERS).mkdir()
+                described = write_start(start, made / _START)
+                cls(made, held, described).save(session)
+            return cls(folder, held, described), read_start(
+                folder / _START, described, verify=False
+            )
+        except BaseException:
+            if held is not None:
+                held.let_go()
+            raise
 
     @classmethod
     def open(cls, folder: Path) -> "tuple[SessionFile, Session, Start]":
@@ -80,7 +87,15 @@ class SessionFile:
             session = _session(folder, described, start.grid)
             file = cls(folder, held, described["start"])
             file._names = {int(entry["id"]): entry for entry in described["layers"]}
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             held.let_go()
             raise damaged(f"the session in {folder.name}") from error
         except BaseException:

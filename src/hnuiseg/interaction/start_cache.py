@@ -1,7 +1,7 @@
 """Automatic results by content: the same case, model and options are predicted once."""
 
+import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from hnuiseg.errors import HnuisegError
@@ -46,9 +46,11 @@ def automatic_start(
 
 def keep_start(prediction: Prediction, folder: Path) -> Start:
     """Store a prediction in a folder of its own and give it back from there."""
-    with suppress(OSError):
-        if folder.exists():  # what is there isn't whole, or `cached_start` had found it
-            folder.rename(folder.with_name(f".{folder.name}.damaged"))
+    if folder.exists():
+        found = cached_start(folder)
+        if found is not None:  # another program was faster
+            return found
+        shutil.rmtree(folder, ignore_errors=True)  # damaged: it can be made again
     with new_folder(folder) as made:
         described = write_start(Start.of_prediction(prediction), made)
         atomic_write(made / _NAME, description_bytes(described))
