@@ -437,6 +437,18 @@ def test_law_06_an_edit_never_writes_the_start_again(tmp_path: Path) -> None:
         assert {p: p.stat().st_mtime_ns for p in (folder / "start").iterdir()} == before
 
 
+def test_law_06_the_index_is_never_written_in_place(tmp_path: Path) -> None:
+    """Who has the old one open reads the old one, whole: there is no moment in between."""
+    index = tmp_path / "s" / "session.json"
+    start = Start.from_array(np.zeros(GRID.shape, dtype=np.uint8), GRID, {})
+    with InteractiveSession.begin(tmp_path / "s", case(), start) as session:
+        before = index.read_bytes()
+        with index.open("rb") as old:
+            session.brush("GTVp", [position((7, 13, 15), GRID)], 5.0)
+            assert old.read() == before
+        assert index.read_bytes() != before
+
+
 def test_law_06_layers_of_a_dropped_redo_are_cleared(tmp_path: Path) -> None:
     start = Start.from_array(np.zeros(GRID.shape, dtype=np.uint8), GRID, {})
     with InteractiveSession.begin(tmp_path / "s", case(), start) as session:
