@@ -25,9 +25,13 @@ _ROOT = Path(__file__).parents[2]
 _PAGES = (
     "README.md",
     "docs/how-to/segment.md",
+    "docs/how-to/refine.md",
     "docs/how-to/evaluate.md",
     "docs/reference/commands.md",
 )
+_EDITS = _ROOT / "docs" / "how-to" / "refine.md"
+_FILE = re.compile(r"`(\w+\.json)`:\n\n```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -53,6 +57,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_folder_tree(made / "IMAGES", patients=10)
     patterns = resources.files("hnuiseg.dicom").joinpath("roi_names.toml").read_text("utf-8")
     (made / "names.toml").write_text(patterns)
+    for name, content in _FILE.findall(_EDITS.read_text(encoding="utf-8")):
+        (made / name).write_text(content)
     for fold in range(2):
         torch.manual_seed(fold)
         network = build(COMPACT.network, COMPACT.network_settings)
@@ -71,7 +77,7 @@ def test_commands_are_found() -> None:
 def test_shown_commands_run(
     line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if not shipped_models() and line.split(maxsplit=1)[0] in ("segment", "evaluate"):
+    if not shipped_models() and line.split(maxsplit=1)[0] in ("segment", "refine", "evaluate"):
         pytest.fail("no model is shipped: the commands of the docs can't run")
     monkeypatch.chdir(folder)
     assert run(shlex.split(line)) == 0, capsys.readouterr().err
@@ -79,6 +85,14 @@ def test_shown_commands_run(
     assert out
     if "--json" in line:
         json.loads(out)
+
+
+def test_shown_python_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the commands, in their folder: block after block of one page, as one program."""
+    monkeypatch.chdir(folder)
+    blocks = _PYTHON.findall(_EDITS.read_text(encoding="utf-8"))
+    assert blocks
+    exec(compile("".join(blocks), "refine.md", "exec"), {})
 
 
 def test_links_between_pages_lead_somewhere() -> None:

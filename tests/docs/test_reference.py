@@ -1,11 +1,12 @@
 """The reference says of every command what the code says."""
 
+import json
 from pathlib import Path
 
 import click
 import pytest
 
-from hnuiseg.cli.reference import commands, renewed
+from hnuiseg.cli.reference import commands, renewed, schema
 
 _ROOT = Path(__file__).parents[2]
 _PAGE = (_ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
@@ -25,6 +26,20 @@ def test_every_command_has_help_and_a_section(name: str) -> None:
 def test_option_tables_are_those_of_the_code() -> None:
     """Otherwise: `.venv/bin/python -m hnuiseg.cli.reference`."""
     assert renewed(_PAGE) == _PAGE
+
+
+def test_the_schema_of_edits_is_that_of_the_code() -> None:
+    """Otherwise: `.venv/bin/python -m hnuiseg.cli.reference`."""
+    path = _ROOT / "docs" / "reference" / "edits.schema.json"
+    assert path.read_text(encoding="utf-8") == schema()
+
+
+def test_every_edit_is_explained() -> None:
+    page = (_ROOT / "docs" / "how-to" / "refine.md").read_text(encoding="utf-8")
+    for kind in json.loads(schema())["properties"]["edits"]["items"]["oneOf"]:
+        assert f"| `{kind['title']}` |" in page
+        for name in kind["required"]:
+            assert f"`{name}`" in page
 
 
 @pytest.mark.parametrize("status", [0, 1, 2, 3, 4, 5, 6, 130])

@@ -26,6 +26,7 @@ from hnuiseg.cli.models import models
 from hnuiseg.cli.phantom import phantom
 from hnuiseg.cli.prepare import prepare
 from hnuiseg.cli.publish import calibrate, ensemble, publish
+from hnuiseg.cli.refine import refine
 from hnuiseg.cli.runs import runs
 from hnuiseg.cli.segment import segment
 from hnuiseg.cli.synthesize import synthesize
@@ -55,6 +56,7 @@ def cli(debug: bool) -> None:
 
 _COMMANDS = (
     segment,
+    refine,
     inspect,
     phantom,
     models,

@@ -1,5 +1,9 @@
-"""Option tables of docs/reference/commands.md, from the code: `python -m hnuiseg.cli.reference`."""
+"""What docs/reference/ has from the code: `python -m hnuiseg.cli.reference`.
 
+Option tables of commands.md, and the schema of edits.
+"""
+
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -51,6 +55,14 @@ def renewed(page: str) -> str:
     return _TABLE.sub(fresh, page)
 
 
+def schema() -> str:
+    """The JSON Schema of what `refine` reads, as a file."""
+    from hnuiseg.interaction import edits_schema
+
+    return json.dumps(edits_schema(), indent=1) + "\n"
+
+
 if __name__ == "__main__":
     page = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
     page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
+    page.with_name("edits.schema.json").write_text(schema(), encoding="utf-8")

@@ -101,7 +101,7 @@ def segment(  # noqa: PLR0913 - one argument an option
         from hnuiseg.inference import Hardware, PredictOptions, predict
         from hnuiseg.models import load_model
 
-        wanted = DEFAULT_FORMATS if formats is None else _names(formats)
+        wanted = DEFAULT_FORMATS if formats is None else format_names(formats)
         check_formats(wanted)
         # what must fail fails before an hour of computing
         check_output(out, [*source.paths, Path(model)])
@@ -118,7 +118,7 @@ def segment(  # noqa: PLR0913 - one argument an option
         )
         hardware = Hardware.chosen(options)
 
-        case = _read(source, shown)
+        case = read_case(source, shown)
         prediction = predict(case, loaded, options, shown.within(f"Segmenting on {hardware}"))
         shown(None, "Writing the outputs")
         result = export(
@@ -140,7 +140,7 @@ def segment(  # noqa: PLR0913 - one argument an option
         fail_on_warnings(result.notices, "read the warnings; every output is written")
 
 
-def _read(source: Source, shown: Progress) -> "Case":
+def read_case(source: Source, shown: Progress) -> "Case":
     """The case that the arguments name."""
     from hnuiseg.study import read_files, read_study
 
@@ -151,7 +151,8 @@ def _read(source: Source, shown: Progress) -> "Case":
     return read_files(source.ct, source.pet, source.stated, shown.named_first)
 
 
-def _names(listed: str) -> tuple[str, ...]:
+def format_names(listed: str) -> tuple[str, ...]:
+    """Names with commas between; WrongCall where there are none."""
     names = tuple(name.strip() for name in listed.split(",") if name.strip())
     if not names:
         raise WrongCall("--formats names none", "names with commas between", "leave it out for all")

@@ -19,7 +19,7 @@ class Prediction:
     than two votes is *not sampled* (DESIGN law 4): its mutual information is nan.
     """
 
-    labels: UInt8[np.ndarray, "z y x"]  # argmax of probabilities
+    labels: UInt8[np.ndarray, "z y x"]  # argmax of probabilities; of a session what its edits say
     probabilities: Float[np.ndarray, "3 z y x"]  # mean over members; sums to 1
     entropy: Float[np.ndarray, "z y x"]  # predictive entropy of the mean, nats
     mutual_information: Float[np.ndarray, "z y x"] | None  # nats; entropy - mean member entropy

@@ -1,0 +1,135 @@
+"""What of a network's answer is taken: the part of it that the click asked for, within region R.
+
+A positive click lets voxels become its class, a negative one lets them stop being it; of these
+changes the connected piece that holds the click is taken, and nothing else. A click on what already
+has the said class speaks for the piece that it lies in: changes that touch this piece are taken.
+Where the network has nothing of the kind, the click's own ball is set and the edit is *forced*.
+Voxels of the other class change only where the click lies on them: that piece goes over to the
+clicked class, within R. The clicked voxel always gets what the user said.
+
+Everything here is about arrays of R's box.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+from scipy import ndimage
+
+from hnuiseg.interaction.boxes import Box, placed, shared, within
+from hnuiseg.interaction.clicks import Index
+from hnuiseg.interaction.lesions import ball
+from hnuiseg.interaction.network import Answer
+from hnuiseg.interaction.region import Region
+from hnuiseg.interaction.state import NOT_SAMPLED, State, Values
+from hnuiseg.volume import Triple
+
+_TOUCHING = np.ones((3, 3, 3), dtype=bool)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accepted:
+    """The voxels that change, as a mask of R's box, and what they get."""
+
+    mask: Bool[np.ndarray, "z y x"]
+    values: Values  # in C order of the mask
+    forced: bool
+
+
+def accept(
+    state: State,
+    region: Region,
+    answer: Answer,
+    value: int,
+    *,
+    positive: bool,
+    at: Sequence[Index],
+    ball_mm: Triple,
+) -> Accepted:
+    """What an answer may change for clicks of one class and sign; `at` are their voxels."""
+    before = state.labels[region.box]
+    seen = answer.on(region.box)
+    said = seen.labels()
+    clicked = _clicked(at, region.box, before.shape)
+    may = region.mask
+    own = before == value
+    piece = np.zeros_like(may)  # of the other class, where it was clicked
+    if positive:
+        piece = _holding(may & (before != 0) & ~own, clicked)
+        changes = may & (said == value) & (before == 0)
+        seeds = clicked | piece | _holding(may & own, clicked)
+    else:
+        changes = may & own & (said != value)
+        seeds = clicked
+        clicked = clicked & own  # elsewhere the click is true already, and nothing is to be set
+    taken = _holding(changes | seeds, seeds) & changes
+    forced = not (taken.any() or piece.any())
+    own_ball = np.zeros_like(may)
+    if forced:
+        for index in at:
+            one = ball(state.grid, index, ball_mm)
+            both = shared(one.box, region.box)
+            if both is not None:
+                own_ball[within(both, region.box)] |= one.mask[within(both, one.box)]
+        own_ball &= may & ((before == 0) if positive else own)
+    mask = (taken | piece | clicked | own_ball) & may
+    values = _answered(seen, mask)
+    handed = (piece & (said != value))[mask]
+    own_values = state.values(region.box, mask)
+    values.put(swapped(own_values.of(handed), value), handed)
+    label = value if positive else 0
+    agreed = (said == value) if positive else (said != value)
+    firm = (own_ball | (clicked & ~agreed & ~(piece & (said != value))))[mask]
+    values.put(Values.said(int(np.count_nonzero(firm)), label), firm)
+    return Accepted(mask, values, forced)
+
+
+def beyond(state: State, region: Region, answer: Answer) -> int:
+    """Voxels outside R that the answer would give another label."""
+    changed = answer.labels() != state.labels[answer.box]
+    return int(np.count_nonzero(changed & ~placed(region.mask, region.box, answer.box)))
+
+
+def swapped(values: Values, value: int) -> Values:
+    """The same voxels as the other class, with the two tumours' probabilities exchanged."""
+    return Values(
+        np.full_like(values.labels, value),
+        values.probabilities[[0, 2, 1]],
+        values.entropy,
+        values.mutual_information,
+        values.votes,
+    )
+
+
+def _clicked(at: Sequence[Index], box: Box, shape: tuple[int, ...]) -> Bool[np.ndarray, "z y x"]:
+    mask = np.zeros(shape, dtype=bool)
+    for index in at:
+        mask[tuple(i - s.start for i, s in zip(index, box, strict=True))] = True
+    return mask
+
+
+def _holding(
+    mask: Bool[np.ndarray, "z y x"], clicked: Bool[np.ndarray, "z y x"]
+) -> Bool[np.ndarray, "z y x"]:
+    """The 26-connected components of a mask in which a clicked voxel lies."""
+    numbers, count = ndimage.label(mask, structure=_TOUCHING)
+    chosen = np.zeros(count + 1, dtype=bool)
+    chosen[numbers[clicked]] = True
+    chosen[0] = False
+    return chosen[numbers]
+
+
+def _answered(seen: Answer, mask: Bool[np.ndarray, "z y x"]) -> Values:
+    """The answer's values at the voxels of a mask."""
+    probabilities = seen.probabilities[:, mask]
+    shared = seen.mutual_information
+    return Values(
+        probabilities.argmax(axis=0).astype(np.uint8),
+        probabilities,
+        seen.entropy[mask],
+        np.full(probabilities.shape[1], NOT_SAMPLED, dtype=np.float32)
+        if shared is None
+        else shared[mask],
+        seen.votes[mask],
+    )

@@ -1,0 +1,312 @@
+"""A model and a case as a `Network`: it looks through a window round the click, and no farther.
+
+The window lies on the working grid in multiples of the network's cell. It holds region R and what
+sways an answer there; where the change that was clicked at reaches a face of the window behind
+which there is more patient, it grows by half and the network is asked again. Clicks that lie in the
+window are drawn as the model learnt to see them, with the answer before and where there is a PET,
+where the model asks for it.
+"""
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Shaped, UInt8
+from scipy import ndimage
+
+from hnuiseg.inference import Hardware, PredictOptions
+from hnuiseg.interaction.boxes import (
+    Box,
+    box_of,
+    is_empty,
+    shape_of,
+    start_of,
+    whole,
+)
+from hnuiseg.interaction.clicks import Click, Index, prompts
+from hnuiseg.interaction.network import Answer, Question
+from hnuiseg.models import BEFORE, ModelFile
+from hnuiseg.study import Case, searched
+from hnuiseg.volume import Grid, Reorientation, Triple, Volume, resample
+
+if TYPE_CHECKING:
+    from hnuiseg.inference.engine import TorchEngine
+    from hnuiseg.inference.inputs import NetworkInputs
+    from hnuiseg.inference.uncertainty import Accumulator
+
+_CONTEXT = 16  # voxels round region R: what sways a network's answer lies nearer (inference.passes)
+_GROWTH = 0.5  # of the window's side, all in all
+_RIM = 1  # voxels from a face that count as at it
+_BALL = 3  # voxels of the working grid: the radius of a click's own ball
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """What the first question of a session waits for, and later ones don't."""
+
+    inputs: "NetworkInputs"  # cut to the patient
+    engine: "TorchEngine"
+    hardware: Hardware
+    cell: int
+
+
+class CaseNetwork:
+    """A model file on one case. Preparing takes a moment, once: at the first question, or
+    `prepare`.
+    """
+
+    def __init__(self, case: Case, model: ModelFile, options: PredictOptions | None = None) -> None:
+        self.case = case
+        self.model = model
+        self.options = options or PredictOptions()
+        self._turn = Reorientation.of(case.ct.grid)
+        self._ready: _Prepared | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def sha256(self) -> str:
+        """Of the model file."""
+        return self.model.sha256
+
+    @property
+    def ball_mm(self) -> Triple:
+        """Three voxels of the working grid, along the stored axes."""
+        standing = self._turn.grid(self.case.ct.grid)
+        spacing = self.model.settings.working_spacing or standing.spacing
+        radii = [0.0, 0.0, 0.0]
+        for axis, mm in zip(self._turn.axes, spacing, strict=True):
+            radii[axis] = _BALL * mm
+        return radii[0], radii[1], radii[2]
+
+    def prepare(self) -> None:
+        """Bring images to the working grid and load the network, if that wasn't done yet."""
+        self._prepared()
+
+    def answer(self, question: Question) -> Answer:
+        """The network's answer within its last window."""
+        from hnuiseg.inference.hardware import threads_of
+
+        ready = self._prepared()
+        with threads_of(ready.hardware):
+            window, zoomed = self._first_window(question.box), 0
+            if is_empty(window):  # in the air beside the patient: nobody looks there
+                return _background(question.box)
+            while True:
+                sums, before = self._looked(window, question)
+                mean = sums.mean().cpu().numpy()
+                larger = self._grown(window)
+                if larger == window or not self._reaches(window, mean, before, question):
+                    return self._on_the_ct(window, sums, question, zoomed)
+                window, zoomed = larger, zoomed + 1
+
+    def whole(self, clicks: Sequence[Click], labels: UInt8[np.ndarray, "z y x"]) -> Answer:
+        """The paper's way: all of the patient again, with all clicks. For experiments only."""
+        from hnuiseg.inference.hardware import threads_of
+
+        ready = self._prepared()
+        box = whole(labels.shape)
+        question = Question(tuple(clicks), tuple(c.index for c in clicks), box, labels)
+        window = whole(ready.inputs.working.shape)
+        with threads_of(ready.hardware):
+            sums, _ = self._looked(window, question)
+            return self._on_the_ct(window, sums, question, 0)
+
+    def _prepared(self) -> _Prepared:
+        with self._lock:
+            if self._ready is None:
+                self._ready = self._prepare()
+            return self._ready
+
+    def _prepare(self) -> _Prepared:
+        from hnuiseg.inference.engine import TorchEngine
+        from hnuiseg.inference.inputs import body_field, network_inputs
+
+        hardware = Hardware.chosen(self.options)
+        engine = TorchEngine(self.model, hardware)
+        seen = searched(self.case)
+        settings = self.model.settings
+        inputs = network_inputs(seen, settings).cut(body_field(seen, settings.working_spacing))
+        cell = math.gcd(engine.cell, *settings.window)
+        return _Prepared(inputs, engine, hardware, cell)
+
+    def _first_window(self, box: Box) -> Box:
+        """What holds a box of the CT with its context, in whole cells, within the patient."""
+        ready = self._prepared()
+        low, high = self._on_working(box)
+        least = [0, 0, 0]
+        if ready.engine.by_window:  # its answer is of the whole window: it wants its own size
+            least = list(self.model.settings.window)
+        else:
+            low, high = low - _CONTEXT, high + _CONTEXT
+        missing = np.maximum(0, np.asarray(least) - (high - low))
+        return self._in_cells(low - missing // 2, high + (missing + 1) // 2)
+
+    def _on_working(self, box: Box) -> tuple[np.ndarray, np.ndarray]:
+        """First and last working voxel (plus one) that a box of the CT reaches."""
+        ends = [(s.start, s.stop - 1) for s in box]
+        corners = np.array(np.meshgrid(*ends, indexing="ij"), dtype=float).reshape(3, -1).T
+        places = self._prepared().inputs.working.to_index(self.case.ct.grid.to_world(corners))
+        low = np.floor(places.min(axis=0)).astype(int)
+        return low, np.ceil(places.max(axis=0)).astype(int) + 1
+
+    def _in_cells(self, low: np.ndarray, high: np.ndarray) -> Box:
+        ready = self._prepared()
+        shape, cell = np.asarray(ready.inputs.working.shape), ready.cell
+        first = np.clip(np.floor(low / cell).astype(int) * cell, 0, shape)
+        last = np.clip(np.ceil(high / cell).astype(int) * cell, 0, shape)
+        return box_of([int(v) for v in first], [int(v) for v in np.maximum(first, last)])
+
+    def _grown(self, window: Box) -> Box:
+        """Half as large again, as far as the patient goes; the same where it holds all of it."""
+        more = [max(1, round(_GROWTH / 2 * n)) for n in shape_of(window)]
+        low = np.array([s.start - m for s, m in zip(window, more, strict=True)])
+        high = np.array([s.stop + m for s, m in zip(window, more, strict=True)])
+        return self._in_cells(low, high)
+
+    def _reaches(
+        self,
+        window: Box,
+        mean: Float[np.ndarray, "3 z y x"],
+        before: UInt8[np.ndarray, "z y x"],
+        question: Question,
+    ) -> bool:
+        """Whether the change at a clicked voxel comes to a face with more patient behind it."""
+        changed = mean.argmax(axis=0) != before
+        numbers, count = ndimage.label(changed, structure=np.ones((3, 3, 3), dtype=bool))
+        if not count:
+            return False
+        wanted = {
+            int(numbers[tuple(i - s.start for i, s in zip(at, window, strict=True))])
+            for at in (self._working_index(index) for index in question.asked)
+            if all(s.start <= i < s.stop for i, s in zip(at, window, strict=True))
+        } - {0}
+        found = np.isin(numbers, list(wanted))
+        limits = self._prepared().inputs.working.shape
+        for axis, (side, limit) in enumerate(zip(window, limits, strict=True)):
+            planes = np.moveaxis(found, axis, 0)
+            if side.start > 0 and planes[:_RIM].any():
+                return True
+            if side.stop < limit and planes[-_RIM:].any():
+                return True
+        return False
+
+    def _looked(
+        self, window: Box, question: Question
+    ) -> "tuple[Accumulator, UInt8[np.ndarray, 'z y x']]":
+        """The members' sums within a window, and the labels before on its grid."""
+        import torch
+
+        from hnuiseg.inference.passes import Passes
+
+        ready, settings = self._prepared(), self.model.settings
+        inputs = ready.inputs.cut(window)
+        images = inputs.images.clone()
+        clicks = [
+            replace(click, index=tuple(i - s.start for i, s in zip(at, window, strict=True)))
+            for click in question.clicks
+            for at in [self._working_index(click.index)]
+            if all(s.start <= i < s.stop for i, s in zip(at, window, strict=True))
+        ]
+        shape = shape_of(window)
+        images[2:4] = torch.from_numpy(prompts(shape, clicks, settings.click_encoding))
+        before = self._labels_on(inputs.working, question.labels)
+        for value, name in enumerate(BEFORE, start=1):
+            if name in settings.extra_channels:
+                answered = torch.from_numpy((before == value).astype(np.float32))
+                images[settings.channels.index(name)] = answered
+        members = question.members
+        options = replace(self.options, uncertainty=members > 0, members=max(1, members))
+        device = ready.hardware.device
+        coverage = None if inputs.coverage is None else inputs.coverage.to(device)
+        passes = Passes(
+            self.model, ready.engine, options, images.to(device), coverage, inputs.working
+        )
+        sums = passes.stochastic() if members else passes.deterministic()
+        return sums, before
+
+    def _working_index(self, index: Index) -> Index:
+        """The voxel of the patient's working grid in which a voxel of the CT has its centre."""
+        world = self.case.ct.grid.to_world(np.array([index], dtype=float))
+        z, y, x = (math.floor(v + 0.5) for v in self._prepared().inputs.working.to_index(world)[0])
+        return z, y, x
+
+    def _labels_on(
+        self, working: Grid, labels: UInt8[np.ndarray, "z y x"]
+    ) -> UInt8[np.ndarray, "z y x"]:
+        """Labels of the CT at the working voxels: each class where it has half of the say.
+
+        Nearest voxels, as labels are never blended.
+        """
+        box = self._box_on_the_ct(working)
+        grid = self.case.ct.grid.cropped(start_of(box), shape_of(box))
+        seen = Volume(self._turn.array(labels[box]), self._turn.grid(grid), "label")
+        return resample(seen, working, order=0).array.astype(np.uint8, copy=False)
+
+    def _box_on_the_ct(self, working: Grid) -> Box:
+        """The box of the CT as stored whose voxel centres lie within a working grid's faces."""
+        ends = [(-0.5, n - 0.5) for n in working.shape]
+        corners = np.array(np.meshgrid(*ends, indexing="ij")).reshape(3, -1).T
+        places = self.case.ct.grid.to_index(working.to_world(corners))
+        # 1e-6: a centre exactly on a face must not depend on rounding
+        low = np.ceil(places.min(axis=0) - 1e-6).astype(int)
+        high = np.floor(places.max(axis=0) + 1e-6).astype(int) + 1
+        low = np.clip(low, 0, np.asarray(self.case.ct.grid.shape) - 1)
+        high = np.clip(high, low + 1, self.case.ct.grid.shape)
+        return box_of([int(v) for v in low], [int(v) for v in high])
+
+    def _on_the_ct(
+        self, window: Box, sums: "Accumulator", question: Question, zoomed: int
+    ) -> Answer:
+        """What the sums say at the CT's voxels, as the whole prediction says it
+        (`inference.predict`).
+        """
+        import torch
+
+        from hnuiseg.inference.uncertainty import entropy, mutual_information
+
+        working = self._prepared().inputs.working.cropped(start_of(window), shape_of(window))
+        box = self._box_on_the_ct(working)
+        stored = self.case.ct.grid.cropped(start_of(box), shape_of(box))
+        standing = self._turn.grid(stored)
+
+        def there(values: torch.Tensor, order: int = 1) -> Shaped[np.ndarray, "z y x"]:
+            return _resampled(values.cpu().numpy(), working, standing, order)
+
+        def back(values: Shaped[np.ndarray, "z y x"]) -> Shaped[np.ndarray, "a b c"]:
+            return np.ascontiguousarray(self._turn.undo(values))
+
+        mean = sums.mean()
+        standing_mean = np.stack([there(mean[k]) for k in range(3)])
+        predictive = entropy(torch.from_numpy(standing_mean))
+        shared = None
+        votes = there(sums.votes, order=0)
+        if question.members:
+            own = torch.from_numpy(there(sums.mean_entropy()).copy())
+            counted = torch.from_numpy(votes.copy())
+            shared = back(mutual_information(predictive, own, counted).numpy())
+        probabilities = np.stack([back(standing_mean[k]) for k in range(3)])
+        return Answer(box, probabilities, back(predictive.numpy()), shared, back(votes), zoomed)
+
+
+def _resampled(
+    values: Shaped[np.ndarray, "z y x"], working: Grid, standing: Grid, order: int
+) -> Shaped[np.ndarray, "z y x"]:
+    """Window values at the CT's voxels; the edge holds for the fraction of a voxel beyond it."""
+    if working.same_place(standing):
+        return values
+    z, y, x = working.shape
+    ringed = working.cropped((-1, -1, -1), (z + 2, y + 2, x + 2))
+    return resample(
+        Volume(np.pad(values, 1, mode="edge"), ringed, "1"), standing, order=order
+    ).array
+
+
+def _background(box: Box) -> Answer:
+    shape = shape_of(box)
+    probabilities = np.zeros((3, *shape), dtype=np.float32)
+    probabilities[0] = 1.0
+    nothing = np.zeros(shape, dtype=np.float32)
+    return Answer(box, probabilities, nothing, None, np.zeros(shape, dtype=np.int16))
