@@ -11,6 +11,7 @@ from torch import nn
 from hnuiseg.cohorts import phantom, phantom_case
 from hnuiseg.errors import ModelMismatch
 from hnuiseg.inference import PredictOptions, predict
+from hnuiseg.interaction.component import components_of
 from hnuiseg.models import AVAILABILITY, BEFORE, model_bytes, read_model
 from hnuiseg.training.corrections import Corrections
 from hnuiseg.training.data import EVERYONE, parts_of, samples_of
@@ -114,6 +115,23 @@ def test_rounds_of_clicks_at_the_networks_own_errors(data: Path) -> None:
     everything_ignored = torch.full_like(labels, 255)
     unclicked = corrections(_Answers(wrong), 2, images, everything_ignored)
     assert not unclicked[:, 2:4].any()
+
+
+def test_people_also_click_on_what_is_right(data: Path) -> None:
+    """An answer without any error is still clicked at, in every lesion and nowhere else."""
+    images, labels = _patches(data, around_tumour=1.0).batch(2, [0])
+    recipe = replace(SHORT_PLUS, prompted=(1.0, 0.0, 1.0), rounds=1, each_lesion=1.0)
+    recipe = replace(recipe, placement=replace(recipe.placement, jittered=0.0, wrong=0.0))
+    perfect = _Answers(labels.clamp(max=2))
+    found = Corrections(recipe, PLUS_TINY.settings, 1, 5, [0])(perfect, 2, images, labels)
+    assert not (found[:, 2:4] < 0).any()
+    for channel, value in ((2, 1), (3, 2)):
+        lesions = len(components_of((labels[0] == value).numpy()))
+        centres = int((found[0, channel] == 1).sum())
+        assert centres == lesions
+    without = replace(recipe, each_lesion=0.0)
+    same = Corrections(without, PLUS_TINY.settings, 1, 5, [0])(perfect, 2, images, labels)
+    assert not same[:, 2:4].any()
 
 
 def test_a_share_of_patches_has_no_click(data: Path) -> None:

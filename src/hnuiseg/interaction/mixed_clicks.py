@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage
 
-from hnuiseg.interaction.clicks import Click, Index
-from hnuiseg.interaction.findings import Finding, error_findings
+from hnuiseg.interaction.clicks import TUMOURS, Click, Index
+from hnuiseg.interaction.findings import Finding, error_findings, lesion_findings
 from hnuiseg.volume import Triple
 
 _BORDER = 1.5  # voxels of depth that count as the border
@@ -41,20 +41,42 @@ def one_of_each_class(
     """
     found = error_findings(predicted, truth)
     clicks = []
-    for region in ("GTVp", "GTVn"):
+    for region in TUMOURS:
         own = [finding for finding in found if finding.region == region]
-        if not own:
-            continue
-        sizes = np.array([finding.component.size for finding in own], dtype=float)
-        finding = own[int(generator.choice(len(own), p=sizes / sizes.sum()))]
-        index = _place(finding, spacing, placement, generator)
-        if generator.random() < placement.jittered:
-            index = _moved(index, spacing, placement.jitter_mm, truth.shape, generator)
-        click = finding.click(index)
-        if generator.random() < placement.wrong:
-            click = replace(click, positive=not click.positive)
-        clicks.append(click)
+        if own:
+            sizes = np.array([finding.component.size for finding in own], dtype=float)
+            finding = own[int(generator.choice(len(own), p=sizes / sizes.sum()))]
+            clicks.append(_click(finding, truth.shape, spacing, placement, generator))
     return tuple(clicks)
+
+
+def one_of_each_lesion(
+    truth: UInt8[np.ndarray, "z y x"],
+    spacing: Triple,
+    placement: Placement,
+    generator: np.random.Generator,
+) -> tuple[Click, ...]:
+    """A click in every lesion, whatever was predicted: people also click on what is right."""
+    return tuple(
+        _click(lesion, truth.shape, spacing, placement, generator)
+        for lesion in lesion_findings(truth)
+    )
+
+
+def _click(
+    finding: Finding,
+    shape: tuple[int, ...],
+    spacing: Triple,
+    placement: Placement,
+    generator: np.random.Generator,
+) -> Click:
+    index = _place(finding, spacing, placement, generator)
+    if generator.random() < placement.jittered:
+        index = _moved(index, spacing, placement.jitter_mm, shape, generator)
+    click = finding.click(index)
+    if generator.random() < placement.wrong:
+        click = replace(click, positive=not click.positive)
+    return click
 
 
 def _place(

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor, nn
 
-from hnuiseg.interaction import Click, one_of_each_class, prompts
+from hnuiseg.interaction import Click, one_of_each_class, one_of_each_lesion, prompts
 from hnuiseg.models import ModelSettings
 from hnuiseg.networks import as_in_use
 from hnuiseg.training.channels import with_answer
@@ -48,8 +49,8 @@ class Corrections:
             for k, generator in enumerate(generators):
                 if round_ >= rounds[k]:
                     continue
-                clicks[k] += one_of_each_class(
-                    answers[k].cpu().numpy(), truth[k], spacing, self.recipe.placement, generator
+                clicks[k] += self._clicks(
+                    round_, answers[k].cpu().numpy(), truth[k], spacing, generator
                 )
                 shape = (truth.shape[1], truth.shape[2], truth.shape[3])
                 drawn = torch.from_numpy(prompts(shape, clicks[k], self.settings.click_encoding))
@@ -58,6 +59,19 @@ class Corrections:
                 )
             images = torch.stack(inputs)
         return images.contiguous(memory_format=torch.channels_last_3d)
+
+    def _clicks(
+        self,
+        round_: int,
+        answer: UInt8[np.ndarray, "z y x"],
+        truth: UInt8[np.ndarray, "z y x"],
+        spacing: Triple,
+        generator: np.random.Generator,
+    ) -> tuple[Click, ...]:
+        share = self.recipe.each_lesion
+        if share and round_ == 0 and generator.random() < share:
+            return one_of_each_lesion(truth, spacing, self.recipe.placement, generator)
+        return one_of_each_class(answer, truth, spacing, self.recipe.placement, generator)
 
     def _rounds(self, generator: np.random.Generator) -> int:
         if generator.random() >= self.recipe.prompted[self.stage - 1]:

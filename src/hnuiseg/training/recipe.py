@@ -35,6 +35,7 @@ class Recipe:
     every_scale: bool = False  # the decoder's coarser answers are held to the truth too
     rounds: int = 0  # most rounds of corrections a patch; 0: clicks are drawn from labels, once
     placement: Placement = field(default_factory=Placement)  # of clicks in rounds
+    each_lesion: float = 0.0  # share of first rounds with a click in every lesion, right or wrong
     pet_hidden: float = 0.0  # share of patches that lose their PET
     pet_shift_mm: float = 0.0  # standard deviation along each axis, CT against PET
     extra_channels: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ PLUS = Recipe(
     prompted=(0.6, 0.0, 0.6),  # the others keep the automatic answer good
     every_scale=True,
     rounds=3,
+    each_lesion=0.3,
     pet_hidden=0.25,
     pet_shift_mm=2.0,  # rigid registration leaves about 5 mm, non-rigid 3 (Ireland 2007)
     extra_channels=(AVAILABILITY, *BEFORE),
