@@ -214,27 +214,9 @@ def test_shipped_models_are_small_load_and_match_their_results() -> None:
         assert model.card.name == name
         network_for(model)  # strict: every weight by name and shape
         result = json.loads(path.with_suffix(".json").read_text())
-        if name == "phantom-compact":
-            assert result["sha256"] == model.sha256
-            assert result["seed"] == model.card.seed
-            assert model.card.seed != result["fresh seed"]
-        else:  # of `hnuiseg assess`
-            assert result["model"]["sha256"] == model.sha256
-            assert result["options"]["part"] == "testing"
-
-
-def test_a_model_of_planning_targets_says_so() -> None:
-    card = load_model("openkbp-targets").card
-    assert "PTV70" in card.classes
-    assert "aren't calibrated for PET/CT" in card.limits
-    assert load_model().card.classes == ""
-
-
-def test_law_11_the_targets_model_is_tested_on_the_committed_patients_alone() -> None:
-    path = shipped_models()["openkbp-targets"]
-    result = json.loads(path.with_suffix(".json").read_text())
-    splits = json.loads((Path(__file__).parents[2] / "docs/splits/openkbp.json").read_text())
-    assert {case["patient"] for case in result["cases"]} == set(splits["testing"])
+        assert result["sha256"] == model.sha256
+        assert result["seed"] == model.card.seed
+        assert model.card.seed != result["fresh seed"]
 
 
 def test_the_first_model_reaches_what_was_asked_for_on_fresh_phantoms() -> None:
