@@ -1,6 +1,5 @@
 """Planted disease: the same again, in its place, with truth in mm, and no short cuts to learn."""
 
-import os
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,9 +26,7 @@ from hnuiseg.cohorts.trees_of_files import write_planning_tree
 from hnuiseg.errors import InputRefused
 from hnuiseg.study import IGNORE
 from hnuiseg.volume import Grid, Volume
-
-DATA = os.environ.get("HNUISEG_DATA")
-needs_data = pytest.mark.skipif(DATA is None, reason="HNUISEG_DATA isn't set")
+from needs import data_folder
 
 
 @cache
@@ -47,8 +44,7 @@ def _cases() -> tuple[AnnotatedCase, AnnotatedCase]:
 
 @cache
 def _real(count: int) -> tuple[Planted, ...]:
-    assert DATA is not None
-    found, _ = stored_patients(Path(DATA) / "openkbp")
+    found, _ = stored_patients(data_folder() / "openkbp")
     made = []
     for files in found[:: max(1, len(found) // (2 * count))]:
         try:
@@ -242,12 +238,10 @@ def test_a_prepared_cohort_keeps_patients_together_and_says_who_is_left_out(
     assert all("150 mm" in one.why for one in manifest.left_out)
 
 
-@needs_data
 def test_the_gate_leaves_out_those_that_cover_too_little() -> None:
     import json
 
-    assert DATA is not None
-    folder = Path(DATA) / "openkbp"
+    folder = data_folder() / "openkbp"
     said = {
         one["id"]: one["ct_extent_mm"]
         for one in json.loads((folder / "index.json").read_text())["patients"]
@@ -259,7 +253,6 @@ def test_the_gate_leaves_out_those_that_cover_too_little() -> None:
         assert (covered < 150.0) == (said[files.patient] < 150.0), files.patient
 
 
-@needs_data
 def test_no_short_cut_tells_planted_lesions() -> None:
     """Measured over all patients in benchmarks/realism.py; here over twelve."""
     generator = np.random.default_rng(0)
@@ -273,7 +266,6 @@ def test_no_short_cut_tells_planted_lesions() -> None:
     assert auc_of_texture(patients) <= ranges.MOST_AUC_OF_TEXTURE
 
 
-@needs_data
 def test_the_texture_judge_would_see_grain_that_is_too_smooth() -> None:
     """A law that can fail: without the patient's own grain, lesions give themselves away."""
     from dataclasses import replace
