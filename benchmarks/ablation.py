@@ -60,8 +60,7 @@ MINI = SCALES["mini"]
 def measured(name: str, data: list[Path], out: Path, steps: int) -> dict[str, Any]:
     """Train and assess a variant, or what is there of it already."""
     run = out / name.replace(" ", "-").replace(",", "").replace("'", "")
-    scale = replace(MINI, steps_an_epoch=16)
-    epochs = steps // 16
+    epochs = steps // (MINI.steps_an_epoch or 1)
     recipe = replace(
         VARIANTS[name], epochs=epochs, warm_up_epochs=max(1, epochs // 20), validate_every=epochs
     )
@@ -69,7 +68,7 @@ def measured(name: str, data: list[Path], out: Path, steps: int) -> dict[str, An
     stage = Stage(
         1,
         recipe,
-        sized(recipe, scale),
+        sized(recipe, MINI),
         replace(parts_of(data, FOLD), validation=()),  # measured once, at the end
         str(FOLD),
         SEED,

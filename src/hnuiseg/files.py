@@ -111,7 +111,7 @@ def atomic_write(path: Path, content: bytes) -> None:
             with contextlib.suppress(OSError):
                 beside.unlink()
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise OutputFailed(
             f"{path.name} can't be written ({error.strerror or error})",
@@ -120,7 +120,7 @@ def atomic_write(path: Path, content: bytes) -> None:
         ) from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the rename itself last; some network file systems don't offer this."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from faults import Fault
 from hnuiseg.errors import HnuisegError, InputRefused, ModelMismatch, OutputFailed, WrongCall
 from hnuiseg.interaction import (
     BrushEdit,
@@ -213,20 +214,6 @@ def test_law_06_a_replay_keeps_a_locked_lesion(tmp_path: Path) -> None:
 
 def acts(folder: Path) -> int:
     return len(description_from((folder / "session.json").read_bytes())["acts"])
-
-
-class Fault:
-    """Lets a step of the operating system succeed `n` times, then raises once."""
-
-    def __init__(self, real: Callable[..., object], n: int, error: BaseException) -> None:
-        self.real, self.left, self.error, self.raised = real, n, error, False
-
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        if self.left == 0 and not self.raised:
-            self.raised = True
-            raise self.error
-        self.left -= 1
-        return self.real(*args, **kwargs)
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])

@@ -3,13 +3,13 @@
 import errno
 import os
 import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from faults import Fault
 from hnuiseg.errors import OutputFailed
 from hnuiseg.export import export
 from hnuiseg.inference import Prediction
@@ -47,20 +47,6 @@ def content(folder: Path) -> dict[str, bytes]:
 # every call by which a file or folder is made, written, flushed or moved
 STEPS = ("open", "fsync", "replace", "rename", "mkdir")
 MOST = 60
-
-
-class Fault:
-    """Lets `step` of the operating system succeed `n` times, then raises once."""
-
-    def __init__(self, real: Callable[..., object], n: int, error: BaseException) -> None:
-        self.real, self.left, self.error, self.raised = real, n, error, False
-
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        if self.left == 0 and not self.raised:
-            self.raised = True
-            raise self.error
-        self.left -= 1
-        return self.real(*args, **kwargs)
 
 
 @pytest.fixture(autouse=True)

@@ -8,26 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from faults import Fault
 from hnuiseg.errors import OutputFailed
 from hnuiseg.interaction import InteractiveSession, Start
 from hnuiseg.interaction.start_cache import cached_start, keep_start
 from made_case import ball_labels, made_case, made_prediction
 
 MOST = 40
-
-
-class Fault:
-    """Lets a step of the operating system succeed `n` times, then raises once."""
-
-    def __init__(self, real: Callable[..., object], n: int, error: BaseException) -> None:
-        self.real, self.left, self.error, self.raised = real, n, error, False
-
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        if self.left == 0 and not self.raised:
-            self.raised = True
-            raise self.error
-        self.left -= 1
-        return self.real(*args, **kwargs)
 
 
 def begin(folder: Path) -> None:

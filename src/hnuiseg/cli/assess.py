@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from hnuiseg.cli.prepared import ANY, data_option
 from hnuiseg.cli.progress import progress
 
 _USERS = ("automatic", "each-lesion", "ten-clicks", "corrective")
@@ -13,14 +14,7 @@ _SCANS = {"both": ("PET/CT", "CT"), "pet-ct": ("PET/CT",), "ct": ("CT",)}
 
 @click.command()
 @click.argument("model")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-    multiple=True,
-    metavar="DIR",
-    help="A prepared data set; may be given several times.",
-)
+@data_option(ANY)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -121,7 +115,7 @@ def assess(  # noqa: PLR0913 - one argument an option
             out,
             options,
             called=Path(model).name,
-            learnt=learnt_by(Path(model)) if Path(model).exists() else frozenset(),
+            learnt=learnt_by(Path(model)),
             resume=resume,
             told=shown,
         )

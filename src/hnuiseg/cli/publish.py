@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from hnuiseg.cli.prepared import data_option
 from hnuiseg.cli.progress import progress
 from hnuiseg.errors import OutputFailed
 
@@ -22,14 +23,7 @@ _OUT = click.option(
 
 @click.command()
 @_RUN
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-    multiple=True,
-    metavar="DIR",
-    help="The prepared data sets that the stage was trained on.",
-)
+@data_option("The prepared data sets that the stage was trained on.")
 @_STAGE
 @click.option(
     "--samples", type=click.IntRange(1, 1000), default=10, show_default=True, help="Members."

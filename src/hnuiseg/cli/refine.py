@@ -17,10 +17,17 @@ from hnuiseg.cli.computing import (
     threads_option,
 )
 from hnuiseg.cli.edits_file import numbered, read_edits
+from hnuiseg.cli.outputs import (
+    formats_option,
+    json_option,
+    out_option,
+    seed_option,
+    strict_option,
+    tell,
+    wanted_formats,
+)
 from hnuiseg.cli.progress import Progress, progress
-from hnuiseg.cli.segment import format_names, read_case
-from hnuiseg.cli.source import Source, source_arguments
-from hnuiseg.cli.strict import fail_on_warnings
+from hnuiseg.cli.source import Source, read_case, source_arguments
 from hnuiseg.errors import HnuisegError, WrongCall
 
 if TYPE_CHECKING:
@@ -41,13 +48,7 @@ _FOLDER = click.Path(path_type=Path)
     metavar="FILE",
     help="What to do, as JSON; see docs/how-to/refine.md.",
 )
-@click.option(
-    "--out",
-    type=_FOLDER,
-    required=True,
-    metavar="DIR",
-    help="Folder for the outputs: new, empty, or with earlier outputs, which it replaces.",
-)
+@out_option
 @click.option(
     "--start",
     type=click.Path(path_type=Path),
@@ -75,7 +76,7 @@ _FOLDER = click.Path(path_type=Path)
 )
 @model_option
 @samples_option
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
+@seed_option
 @click.option(
     "--no-uncertainty", is_flag=True, help="The automatic result in one pass, without doubt."
 )
@@ -86,16 +87,12 @@ _FOLDER = click.Path(path_type=Path)
     show_default=True,
     help="Stochastic members behind each answer to a click; 0: one pass, its voxels not sampled.",
 )
-@click.option(
-    "--formats",
-    metavar="A,B",
-    help="Which of nifti, rtstruct, seg, report, seg-fractional, parametric-map; default: first 4.",
-)
+@formats_option
 @device_option
 @precision_option
 @threads_option
-@click.option("--strict", is_flag=True, help="Leave with status 4 if a warning stands.")
-@click.option("--json", "as_json", is_flag=True, help="Print result.json on stdout.")
+@strict_option
+@json_option
 def refine(  # noqa: PLR0913 - one argument an option
     *,
     source: Source,
@@ -126,14 +123,13 @@ def refine(  # noqa: PLR0913 - one argument an option
     started = datetime.now(UTC)
     with progress() as shown:
         shown(None, "Reading the edits")
-        from hnuiseg.export import DEFAULT_FORMATS, check_formats, check_output, export_session
+        from hnuiseg.export import check_output, export_session
         from hnuiseg.inference import PredictOptions
         from hnuiseg.interaction import CaseNetwork
         from hnuiseg.models import load_model
 
         listed = read_edits(edits)
-        wanted = DEFAULT_FORMATS if formats is None else format_names(formats)
-        check_formats(wanted)
+        wanted = wanted_formats(formats)
         inputs = [*source.paths, edits, Path(model), *(p for p in (start, folder, cache) if p)]
         check_output(out, inputs)
         if start is not None and folder is not None and folder.exists():
@@ -167,17 +163,11 @@ def refine(  # noqa: PLR0913 - one argument an option
                 created=datetime.now(UTC),
                 progress=shown.within("Writing the outputs"),
             )
-    if as_json:
-        for notice in result.notices:
-            click.echo(f"warning: {notice.text}", err=True)
-        click.echo(result.to_json().rstrip())
-    else:
+    if not as_json:
         for name, text in sorted(result.settings.items()):
             if name.startswith("edit "):
                 click.echo(f"{name}: {text}")
-        click.echo(result.summary())
-    if strict:
-        fail_on_warnings(result.notices, "read the warnings; every output is written")
+    tell(result, as_json=as_json, strict=strict)
 
 
 @contextmanager

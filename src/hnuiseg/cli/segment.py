@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,27 +13,25 @@ from hnuiseg.cli.computing import (
     samples_option,
     threads_option,
 )
-from hnuiseg.cli.progress import Progress, progress
-from hnuiseg.cli.source import Source, source_arguments
-from hnuiseg.cli.strict import fail_on_warnings
-from hnuiseg.errors import WrongCall
-
-if TYPE_CHECKING:
-    from hnuiseg.study import Case
+from hnuiseg.cli.outputs import (
+    formats_option,
+    json_option,
+    out_option,
+    seed_option,
+    strict_option,
+    tell,
+    wanted_formats,
+)
+from hnuiseg.cli.progress import progress
+from hnuiseg.cli.source import Source, read_case, source_arguments
 
 
 @click.command()
 @source_arguments
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Folder for the outputs: new, empty, or with earlier outputs, which it replaces.",
-)
+@out_option
 @model_option
 @samples_option
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
+@seed_option
 @click.option(
     "--no-uncertainty", is_flag=True, help="One pass without chance: faster, and no doubt shown."
 )
@@ -44,11 +42,7 @@ if TYPE_CHECKING:
     "figures that are published.",
 )
 @click.option("--variance", is_flag=True, help="Write the variance over members per class too.")
-@click.option(
-    "--formats",
-    metavar="A,B",
-    help="Which of nifti, rtstruct, seg, report, seg-fractional, parametric-map; default: first 4.",
-)
+@formats_option
 @click.option(
     "--rois",
     type=click.Choice(["class", "lesion"]),
@@ -67,8 +61,8 @@ if TYPE_CHECKING:
 @device_option
 @precision_option
 @threads_option
-@click.option("--strict", is_flag=True, help="Leave with status 4 if a warning stands.")
-@click.option("--json", "as_json", is_flag=True, help="Print result.json on stdout.")
+@strict_option
+@json_option
 def segment(  # noqa: PLR0913 - one argument an option
     *,
     source: Source,
@@ -97,12 +91,11 @@ def segment(  # noqa: PLR0913 - one argument an option
     started = datetime.now(UTC)
     with progress() as shown:
         shown(None, "Loading")
-        from hnuiseg.export import DEFAULT_FORMATS, Contours, check_formats, check_output, export
+        from hnuiseg.export import Contours, check_output, export
         from hnuiseg.inference import Hardware, PredictOptions, predict
         from hnuiseg.models import load_model
 
-        wanted = DEFAULT_FORMATS if formats is None else format_names(formats)
-        check_formats(wanted)
+        wanted = wanted_formats(formats)
         # what must fail fails before an hour of computing
         check_output(out, [*source.paths, Path(model)])
         loaded = load_model(model)
@@ -132,28 +125,4 @@ def segment(  # noqa: PLR0913 - one argument an option
             contours=Contours(rois, smooth_mm),
             progress=shown.within("Writing the outputs"),
         )
-    if as_json:
-        for notice in result.notices:
-            click.echo(f"warning: {notice.text}", err=True)
-    click.echo(result.to_json().rstrip() if as_json else result.summary())
-    if strict:
-        fail_on_warnings(result.notices, "read the warnings; every output is written")
-
-
-def read_case(source: Source, shown: Progress) -> "Case":
-    """The case that the arguments name."""
-    from hnuiseg.study import read_files, read_study
-
-    shown(None, "Reading the study")
-    if source.study is not None:
-        return read_study(source.study, source.stated, shown.named_first)
-    assert source.ct is not None  # Source holds one of the two
-    return read_files(source.ct, source.pet, source.stated, shown.named_first)
-
-
-def format_names(listed: str) -> tuple[str, ...]:
-    """Names with commas between; WrongCall where there are none."""
-    names = tuple(name.strip() for name in listed.split(",") if name.strip())
-    if not names:
-        raise WrongCall("--formats names none", "names with commas between", "leave it out for all")
-    return names
+    tell(result, as_json=as_json, strict=strict)

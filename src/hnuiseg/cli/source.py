@@ -1,4 +1,4 @@
-"""Where the images come from: the arguments that `segment` and `inspect` share."""
+"""Where the images come from: the arguments that commands on one study share."""
 
 import functools
 import os
@@ -12,7 +12,8 @@ import click
 from hnuiseg.errors import WrongCall
 
 if TYPE_CHECKING:
-    from hnuiseg.study import Stated
+    from hnuiseg.cli.progress import Progress
+    from hnuiseg.study import Case, Stated
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
@@ -121,3 +122,14 @@ def source_arguments(command: _Command) -> _Command:
         return command(source=source, **rest)
 
     return with_source  # type: ignore[return-value]  # same command, other signature
+
+
+def read_case(source: Source, shown: "Progress") -> "Case":
+    """The case that the arguments name."""
+    from hnuiseg.study import read_files, read_study
+
+    shown(None, "Reading the study")
+    if source.study is not None:
+        return read_study(source.study, source.stated, shown.named_first)
+    assert source.ct is not None  # Source holds one of the two
+    return read_files(source.ct, source.pet, source.stated, shown.named_first)

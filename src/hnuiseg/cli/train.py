@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hnuiseg.cli.prepared import ANY, data_option
 from hnuiseg.cli.progress import progress
 from hnuiseg.errors import OutputFailed, WrongCall
 
@@ -85,14 +86,7 @@ def phantom(out: Path, seed: int, steps: int | None, precision: str, patients: i
 
 
 _STAGED = (
-    click.option(
-        "--data",
-        type=click.Path(path_type=Path, exists=True, file_okay=False),
-        required=True,
-        multiple=True,
-        metavar="DIR",
-        help="A prepared data set; may be given several times.",
-    ),
+    data_option(ANY),
     click.option(
         "--local",
         type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -235,7 +229,7 @@ def _train(  # noqa: PLR0913 - one argument an option
                 seed,
                 training_precision(precision, crew.device),
                 started,
-                learnt_by(Path(begin)) if begin and first and Path(begin).exists() else frozenset(),
+                learnt_by(Path(begin)) if begin and first else frozenset(),
             )
             files.append(run_stage(made, out, crew, resume=resume, told=shown))
     if crew.rank == 0:

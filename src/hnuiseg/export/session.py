@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hnuiseg.export.outputs import DEFAULT_FORMATS, Contours, Progress, export
 from hnuiseg.export.result import Result
-from hnuiseg.interaction import InteractiveSession
 from hnuiseg.models import Card
 from hnuiseg.study.case import Notice
+
+if TYPE_CHECKING:  # `segment` exports too, and needs no session
+    from hnuiseg.interaction import InteractiveSession
 
 _BY_HAND = Card(
     name="by hand",
@@ -26,7 +29,7 @@ _BY_HAND = Card(
 
 
 def export_session(
-    session: InteractiveSession,
+    session: "InteractiveSession",
     out: Path,
     card: Card | None = None,
     *,

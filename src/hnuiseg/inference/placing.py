@@ -37,7 +37,7 @@ class Field:
             full = np.full(self.whole.shape, beyond, dtype=array.dtype)
             full[self.box] = array
             array = full
-        return _resampled(array, self.whole, self.standing, order)
+        return on_standing(array, self.whole, self.standing, order)
 
     def placed_each(
         self, values: Float[Tensor, "3 z y x"], beyond: tuple[float, float, float]
@@ -69,7 +69,7 @@ def likeliest(probabilities: Float[np.ndarray, "3 z y x"]) -> UInt8[np.ndarray, 
     return labels
 
 
-def _resampled(
+def on_standing(
     values: Shaped[np.ndarray, "z y x"], working: Grid, standing: Grid, order: int
 ) -> Shaped[np.ndarray, "z y x"]:
     """Working values on the CT's grid; the edge holds for the fraction of a voxel beyond it."""

@@ -265,6 +265,7 @@ class CaseNetwork:
         """
         import torch
 
+        from hnuiseg.inference.placing import on_standing
         from hnuiseg.inference.uncertainty import entropy, mutual_information
 
         working = self._prepared().inputs.working.cropped(start_of(window), shape_of(window))
@@ -273,7 +274,7 @@ class CaseNetwork:
         standing = self._turn.grid(stored)
 
         def there(values: torch.Tensor, order: int = 1) -> Shaped[np.ndarray, "z y x"]:
-            return _resampled(values.cpu().numpy(), working, standing, order)
+            return on_standing(values.cpu().numpy(), working, standing, order)
 
         def back(values: Shaped[np.ndarray, "z y x"]) -> Shaped[np.ndarray, "a b c"]:
             return np.ascontiguousarray(self._turn.undo(values))
@@ -289,19 +290,6 @@ class CaseNetwork:
             shared = back(mutual_information(predictive, own, counted).numpy())
         probabilities = np.stack([back(standing_mean[k]) for k in range(3)])
         return Answer(box, probabilities, back(predictive.numpy()), shared, back(votes), zoomed)
-
-
-def _resampled(
-    values: Shaped[np.ndarray, "z y x"], working: Grid, standing: Grid, order: int
-) -> Shaped[np.ndarray, "z y x"]:
-    """Window values at the CT's voxels; the edge holds for the fraction of a voxel beyond it."""
-    if working.same_place(standing):
-        return values
-    z, y, x = working.shape
-    ringed = working.cropped((-1, -1, -1), (z + 2, y + 2, x + 2))
-    return resample(
-        Volume(np.pad(values, 1, mode="edge"), ringed, "1"), standing, order=order
-    ).array
 
 
 def _background(box: Box) -> Answer:

@@ -6,10 +6,11 @@ import secrets
 import shutil
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from hnuiseg.errors import InputRefused, OutputFailed
+from hnuiseg.files import sync_folder
 
 
 @contextmanager
@@ -28,10 +29,10 @@ def new_folder(place: Path) -> Iterator[Path]:
         partial.mkdir()
         yield partial
         for inner in sorted(p for p in partial.rglob("*") if p.is_dir()):
-            _flush(inner)
-        _flush(partial)
+            sync_folder(inner)
+        sync_folder(partial)
         os.rename(partial, place)
-        _flush(place.parent)
+        sync_folder(place.parent)
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, OSError):
@@ -64,12 +65,3 @@ class Held:
     def let_go(self) -> None:
         """Others may hold it from now on."""
         self._let_go()
-
-
-def _flush(folder: Path) -> None:
-    with suppress(OSError):  # some network file systems don't offer this
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -242,12 +242,12 @@ def _learnt_before(run: Path, stage: Stage) -> frozenset[str]:
 
 
 def learnt_by(model: Path) -> frozenset[str]:
-    """Whom a stage's model and all before it learnt from; empty for a file from elsewhere.
+    """Whom a stage's model and all before it learnt from; empty for what is no stage's.
 
     InputRefused where a stage's record of it is damaged or gone.
     """
     file = model.parent / PATIENTS
-    if not file.exists() and not (model.parent / RECORD).exists():
+    if not model.exists() or not (file.exists() or (model.parent / RECORD).exists()):
         return frozenset()
     try:
         return frozenset(json.loads(file.read_text()))

@@ -11,7 +11,7 @@ from scipy import ndimage
 from hnuiseg.cohorts.phantom.scene import Canvas, Point, smooth_noise
 from hnuiseg.volume import Grid, Volume, resample
 
-_FWHM_PER_SIGMA = 2.3548
+FWHM_PER_SIGMA = 2.3548
 
 
 def ct_of(canvas: Canvas, generator: np.random.Generator, *, metal: tuple[Point, ...]) -> Volume:
@@ -69,12 +69,29 @@ def pet_grid(ct: Grid, generator: np.random.Generator) -> Grid:
 def pet_of(canvas: Canvas, generator: np.random.Generator) -> Volume:
     """PET in SUVbw (g/ml) on its own grid."""
     grid = pet_grid(canvas.grid, generator)
-    sigma_mm = float(generator.uniform(5.0, 9.0)) / _FWHM_PER_SIGMA
+    sigma_mm = float(generator.uniform(5.0, 9.0)) / FWHM_PER_SIGMA
     blurred = ndimage.gaussian_filter(canvas.suv, [sigma_mm / s for s in canvas.grid.spacing])
     image = resample(Volume(blurred, canvas.grid, "g/ml"), grid).array.copy()
+    noise = grain(grid, sigma_mm, generator)
+    return noisy(Volume(image, grid, "g/ml"), noise, float(generator.uniform(0.06, 0.14)))
+
+
+def grain(
+    grid: Grid, sigma_mm: float, generator: np.random.Generator
+) -> Float[np.ndarray, "z y x"]:
+    """Noise of any strength, correlated over a scanner's blur."""
     noise = generator.standard_normal(grid.shape, dtype=np.float32)
-    noise = ndimage.gaussian_filter(noise, [0.8 * sigma_mm / s for s in grid.spacing])
-    noise *= float(generator.uniform(0.06, 0.14)) / noise.std()
-    # counts rise with activity: the noise's deviation goes with its square root
-    image += noise * np.sqrt(np.maximum(image, 0.05))
-    return Volume(np.maximum(image, 0.0).astype(np.float32), grid, "g/ml")
+    correlated: Float[np.ndarray, "z y x"] = ndimage.gaussian_filter(
+        noise, [0.8 * sigma_mm / s for s in grid.spacing]
+    )
+    return correlated
+
+
+def noisy(image: Volume, noise: Float[np.ndarray, "z y x"], at_suv_1: float) -> Volume:
+    """A PET with noise of that standard deviation at SUV 1.
+
+    Counts rise with activity, so the deviation goes with its square root.
+    """
+    scaled = noise * (at_suv_1 / noise.std())
+    found = image.array + scaled * np.sqrt(np.maximum(image.array, 0.05))
+    return Volume(np.maximum(found, 0.0).astype(np.float32), image.grid, image.unit)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from hnuiseg.volume import Triple
+from hnuiseg.volume import Grid, Triple
+
+Box = tuple[slice, slice, slice]  # z, y, x
 
 _BUMPS = 10
 _SHARPNESS = 4.0  # of a bump on the unit sphere: about a quarter of it
@@ -49,6 +51,18 @@ class Blob:
     def radius_mm(self) -> float:
         """Of a sphere of the same volume, bumps aside."""
         return float(np.prod(self.radii) ** (1 / 3))
+
+    def box(self, grid: Grid, margin_mm: float = 0.0) -> Box:
+        """Voxels of an axial grid that can lie within it or so far round it."""
+        reach = self.reach_mm + margin_mm
+        sides = []
+        for axis, (spacing, n) in enumerate(zip(grid.spacing, grid.shape, strict=True)):
+            centre = self.centre[2 - axis] - grid.origin[2 - axis]
+            low = int(np.floor((centre - reach) / spacing))
+            high = int(np.ceil((centre + reach) / spacing)) + 1
+            sides.append(slice(min(max(low, 0), n), min(max(high, 0), n)))
+        z, y, x = sides
+        return z, y, x
 
     def level(
         self, x: Float[np.ndarray, "..."], y: Float[np.ndarray, "..."], z: Float[np.ndarray, "..."]

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from hnuiseg.cohorts.phantom.scene import smooth_noise
 from hnuiseg.cohorts.synthetic import ranges
 from hnuiseg.cohorts.synthetic.disease import Lesion
+from hnuiseg.cohorts.synthetic.lesion import Box
 from hnuiseg.cohorts.synthetic.source import MUSCLE_HU, RealCt
 from hnuiseg.volume import Grid, interpolated
 
@@ -28,8 +29,6 @@ _DONORS = 24  # places that are tried
 _FARTHEST_PUSH = 2.4  # radii from the centre, beyond which nothing has moved
 _CORE = (0.35, 0.62)  # of the radius: where necrosis begins and ends
 _STRANDED = 0.45  # of a fat plane, at most
-
-Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,15 +49,52 @@ class Painted:
     shares: tuple[Share, ...]  # of each lesion
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grain:
+    """What is left of a real CT above a low pass, and where it is soft tissue's."""
+
+    residue: Float[np.ndarray, "z y x"]
+    soft: Bool[np.ndarray, "z y x"]
+    places: Int[np.ndarray, "n 3"]  # voxels of soft tissue
+
+    @classmethod
+    def of(cls, real: RealCt) -> "_Grain":
+        hu = real.ct.array
+        soft = soft_tissue(hu) & real.places.body
+        return cls(hu - _low_pass(hu), soft, np.argwhere(soft))
+
+    def cut(
+        self, shape: tuple[int, ...], generator: np.random.Generator
+    ) -> Float[np.ndarray, "z y x"]:
+        """From the softest of some boxes of that shape."""
+        whole = np.array(self.soft.shape)
+        best, most = None, -1.0
+        for _ in range(_DONORS):
+            centre = self.places[int(generator.integers(len(self.places)))]
+            first = np.clip(centre - np.array(shape) // 2, 0, whole - np.array(shape))
+            box = tuple(slice(int(a), int(a) + n) for a, n in zip(first, shape, strict=True))
+            middle = tuple(slice(n // 4, n - n // 4) for n in shape)
+            share = float(self.soft[box][middle].mean())
+            if share > most:
+                best, most = box, share
+        assert best is not None
+        residue, ours = self.residue[best], self.soft[best]
+        spread = float(residue[ours].std()) if ours.any() else 8.0
+        drawn = generator.normal(0.0, spread, shape).astype(np.float32)
+        # where the donor has bone, air or an edge, grain of the same strength
+        usable = ours & (np.abs(residue) < _MOST_GRAIN_HU)
+        return np.where(usable, residue, np.clip(drawn, -_MOST_GRAIN_HU, _MOST_GRAIN_HU))
+
+
 def painted(real: RealCt, lesions: Sequence[Lesion], generator: np.random.Generator) -> Painted:
     """Plant the lesions one after the other."""
     hu = real.ct.array.copy()
-    closed = closed_to_disease(real)
+    closed, grain = closed_to_disease(real), _Grain.of(real)
     shares = []
     for lesion in lesions:
         share = share_of(lesion, real.ct.grid, closed)
         pushed = _pushed(hu, share, lesion, real.ct.grid)
-        hu[share.box] = _filled(pushed, share, lesion, real, generator)
+        hu[share.box] = _filled(pushed, share, lesion, grain, real.ct.grid, generator)
         shares.append(share)
     return Painted(hu, closed, tuple(shares))
 
@@ -76,23 +112,9 @@ def closed_to_disease(real: RealCt) -> Float[np.ndarray, "z y x"]:
     return softened
 
 
-def box_of(lesion: Lesion, grid: Grid, margin_mm: float) -> Box:
-    """Voxels that can lie within the lesion or so far round it."""
-    reach = lesion.blob.reach_mm + margin_mm
-    sides = []
-    for centre, spacing, n in zip(
-        reversed(lesion.blob.centre), grid.spacing, grid.shape, strict=True
-    ):
-        low = int(np.floor((centre - reach) / spacing))
-        high = int(np.ceil((centre + reach) / spacing)) + 1
-        sides.append(slice(min(max(low, 0), n), min(max(high, 0), n)))
-    z, y, x = sides
-    return z, y, x
-
-
 def share_of(lesion: Lesion, grid: Grid, closed: Float[np.ndarray, "z y x"]) -> Share:
     """By the middles of equal parts of each voxel."""
-    box = box_of(lesion, grid, _FARTHEST_PUSH * lesion.blob.radius_mm)
+    box = lesion.blob.box(grid, _FARTHEST_PUSH * lesion.blob.radius_mm)
     shape = [side.stop - side.start for side in box]
     fine = [
         (np.arange(n * parts) + 0.5) / parts - 0.5 + side.start
@@ -141,11 +163,12 @@ def _filled(
     hu: Float[np.ndarray, "z y x"],
     share: Share,
     lesion: Lesion,
-    real: RealCt,
+    grain: _Grain,
+    grid: Grid,
     generator: np.random.Generator,
 ) -> Float[np.ndarray, "z y x"]:
     shape = hu.shape
-    small = Grid.axial((shape[0], shape[1], shape[2]), real.ct.grid.spacing)
+    small = Grid.axial((shape[0], shape[1], shape[2]), grid.spacing)
     vital = MUSCLE_HU + lesion.enhancement_hu
     density = vital + ranges.UNEVEN_HU * smooth_noise(small, generator, 9.0)
     if lesion.necrotic_hu is not None:
@@ -154,9 +177,9 @@ def _filled(
         core = np.clip((end - edge) / (end - start), 0.0, 1.0)
         density = density + lesion.rim_hu * (1.0 - core)
         density = density + core * (lesion.necrotic_hu - density)
-    grain = _grain(real, shape, generator)
+    cut = grain.cut(shape, generator)
     stranded = _stranding(hu, share, lesion, small, generator)
-    mixed: Float[np.ndarray, "z y x"] = stranded + share.filled * (density + grain - stranded)
+    mixed: Float[np.ndarray, "z y x"] = stranded + share.filled * (density + cut - stranded)
     return mixed.astype(np.float32)
 
 
@@ -177,35 +200,13 @@ def _stranding(
     return stranded
 
 
-def _grain(
-    real: RealCt, shape: tuple[int, ...], generator: np.random.Generator
-) -> Float[np.ndarray, "z y x"]:
-    """What is left above a low pass in the softest of some boxes of the neck, of that shape."""
-    hu = real.ct.array
-    low = ndimage.gaussian_filter(hu, _GRAIN_VOXELS)
-    soft = (low > _SOFT_HU[0]) & (low < _SOFT_HU[1]) & real.places.body
-    reachable = np.argwhere(soft & (real.places.body))
-    best, most = None, -1.0
-    for _ in range(_DONORS):
-        centre = reachable[int(generator.integers(len(reachable)))]
-        first = np.clip(centre - np.array(shape) // 2, 0, np.array(hu.shape) - np.array(shape))
-        box = tuple(slice(int(a), int(a) + n) for a, n in zip(first, shape, strict=True))
-        middle = tuple(slice(n // 4, n - n // 4) for n in shape)
-        share = float(soft[box][middle].mean())
-        if share > most:
-            best, most = box, share
-    assert best is not None
-    residue = (hu - low)[best]
-    ours = soft[best]
-    spread = float(residue[ours].std()) if ours.any() else 8.0
-    drawn = generator.normal(0.0, spread, shape).astype(np.float32)
-    # where the donor has bone, air or an edge, grain of the same strength
-    usable = ours & (np.abs(residue) < _MOST_GRAIN_HU)
-    return np.where(usable, residue, np.clip(drawn, -_MOST_GRAIN_HU, _MOST_GRAIN_HU))
-
-
 def soft_tissue(hu: Float[np.ndarray, "z y x"]) -> Bool[np.ndarray, "z y x"]:
     """Neither fat, air nor bone, looked at through a low pass."""
-    low = ndimage.gaussian_filter(hu, _GRAIN_VOXELS)
+    low = _low_pass(hu)
     found: Bool[np.ndarray, "z y x"] = (low > _SOFT_HU[0]) & (low < _SOFT_HU[1])
     return found
+
+
+def _low_pass(hu: Float[np.ndarray, "z y x"]) -> Float[np.ndarray, "z y x"]:
+    low: Float[np.ndarray, "z y x"] = ndimage.gaussian_filter(hu, _GRAIN_VOXELS)
+    return low

@@ -11,7 +11,7 @@ from hnuiseg.cohorts.listing import AnnotatedCase
 from hnuiseg.cohorts.openkbp_files import PatientFiles
 from hnuiseg.cohorts.synthetic import ranges
 from hnuiseg.cohorts.synthetic.disease import GTVN, GTVP, Lesion, drawn_disease
-from hnuiseg.cohorts.synthetic.lesion import Blob
+from hnuiseg.cohorts.synthetic.lesion import Blob, Box
 from hnuiseg.cohorts.synthetic.painting import Painted, painted
 from hnuiseg.cohorts.synthetic.posture import Field, Posture, looked_up
 from hnuiseg.cohorts.synthetic.scanner import Scanner
@@ -175,41 +175,31 @@ def _labels(
     return labels
 
 
-Box = tuple[slice, slice, slice]
-
-
 def _level(
     blob: Blob, grid: Grid, places: Field | None, margin_mm: float
 ) -> tuple[Box, Float[np.ndarray, "z y x"]]:
     """A blob's level in the box that holds it and a margin."""
-    reach = blob.reach_mm + margin_mm
-    centre = blob.centre[::-1]
     if places is None:
-        own = [
-            (grid.origin[2 - axis] + s * np.arange(n)).astype(np.float32)
-            for axis, (n, s) in enumerate(zip(grid.shape, grid.spacing, strict=True))
-        ]
-        near = [np.abs(a - c) <= reach for a, c in zip(own, centre, strict=True)]
-    else:
-        # thinned: a field that bends over centimetres; a voxel's neighbours lie within its margin
-        thin = places[:, ::2, ::3, ::3]
-        close = np.logical_and.reduce(
-            [np.abs(a - c) <= reach + 4.0 for a, c in zip(thin, centre, strict=True)]
+        box = blob.box(grid, margin_mm)
+        z, y, x = (
+            (grid.origin[2 - axis] + d * np.arange(s.start, s.stop)).astype(np.float32)
+            for axis, (s, d) in enumerate(zip(box, grid.spacing, strict=True))
         )
-        near = [
-            np.repeat(close.any(axis=tuple(k for k in range(3) if k != axis)), step)
-            for axis, step in ((0, 2), (1, 3), (2, 3))
+        return box, blob.level(x[None, None, :], y[None, :, None], z[:, None, None])
+    # thinned: a field that bends over centimetres; a voxel's neighbours lie within 4 mm of it
+    reach = blob.reach_mm + margin_mm + 4.0
+    close = np.logical_and.reduce(
+        [
+            np.abs(a - c) <= reach
+            for a, c in zip(places[:, ::2, ::3, ::3], blob.centre[::-1], strict=True)
         ]
+    )
     sides = []
-    for one, n in zip(near, grid.shape, strict=True):
-        found = np.flatnonzero(one)
-        low, high = (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
+    for axis, (step, n) in enumerate(zip((2, 3, 3), grid.shape, strict=True)):
+        found = np.flatnonzero(close.any(axis=tuple(k for k in range(3) if k != axis))) * step
+        low, high = (int(found[0]), int(found[-1]) + step) if len(found) else (0, 0)
         sides.append(slice(min(low, n), min(high, n)))
-    z, y, x = sides
-    box = (z, y, x)
-    if places is None:
-        az, ay, ax = (a[side] for a, side in zip(own, box, strict=True))
-        return box, blob.level(ax[None, None, :], ay[None, :, None], az[:, None, None])
+    box = (sides[0], sides[1], sides[2])
     part = places[(slice(None), *box)]
     return box, blob.level(part[2], part[1], part[0])
 

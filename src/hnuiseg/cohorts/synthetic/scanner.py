@@ -6,11 +6,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy import ndimage
 
-from hnuiseg.cohorts.phantom.imaging import pet_grid
+from hnuiseg.cohorts.phantom.imaging import FWHM_PER_SIGMA, grain, noisy, pet_grid
 from hnuiseg.cohorts.synthetic import ranges
 from hnuiseg.volume import Grid, Volume, resample
-
-_FWHM_PER_SIGMA = 2.3548
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Scanner:
     @property
     def sigma_mm(self) -> float:
         """Standard deviation of its Gaussian blur."""
-        return self.fwhm_mm / _FWHM_PER_SIGMA
+        return self.fwhm_mm / FWHM_PER_SIGMA
 
     def blurred(
         self, activity: Float[np.ndarray, "z y x"], grid: Grid
@@ -47,13 +45,9 @@ class Scanner:
         off = generator.normal(0.0, ranges.PET_OFF_MM, 3)
         x, y, z = (float(o + d) for o, d in zip(seen.grid.origin, off, strict=True))
         moved = Grid(seen.grid.shape, seen.grid.spacing, (x, y, z), seen.grid.direction, "")
-        image = resample(Volume(seen.array, moved, "g/ml"), _unnamed(grid)).array.copy()
-        grain = generator.standard_normal(grid.shape, dtype=np.float32)
-        grain = ndimage.gaussian_filter(grain, [0.8 * self.sigma_mm / s for s in grid.spacing])
-        grain *= self.noise / grain.std()
-        # counts rise with activity: the noise's deviation goes with its square root
-        image += grain * np.sqrt(np.maximum(image, 0.05))
-        return Volume(np.maximum(image, 0.0).astype(np.float32), grid, "g/ml")
+        image = resample(Volume(seen.array, moved, "g/ml"), _unnamed(grid)).array
+        noise = grain(grid, self.sigma_mm, generator)
+        return noisy(Volume(image, grid, "g/ml"), noise, self.noise)
 
 
 def _cut(grid: Grid, generator: np.random.Generator) -> Grid:

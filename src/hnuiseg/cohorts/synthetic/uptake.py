@@ -210,15 +210,7 @@ def _ellipsoid(place: Triple, radii: Triple, generator: np.random.Generator) -> 
 def _paint(suv: Activity, decoy: Decoy, real: RealCt) -> None:
     """Into soft tissue alone (brown fat: into fat)."""
     grid = real.ct.grid
-    sides = []
-    for centre, spacing, n in zip(
-        reversed(decoy.blob.centre), grid.spacing, grid.shape, strict=True
-    ):
-        low = int(np.floor((centre - decoy.blob.reach_mm) / spacing))
-        high = int(np.ceil((centre + decoy.blob.reach_mm) / spacing)) + 1
-        sides.append(slice(min(max(low, 0), n), min(max(high, 0), n)))
-    z_side, y_side, x_side = sides
-    box = (z_side, y_side, x_side)
+    box = decoy.blob.box(grid)
     z, y, x = (np.arange(s.start, s.stop) * d for s, d in zip(box, grid.spacing, strict=True))
     if min(len(z), len(y), len(x)) == 0:
         return
