@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from hnuiseg.interaction import RADIUS_VOXELS, Click, Placement, one_of_each_class, prompts
+from hnuiseg.interaction import (
+    RADIUS_VOXELS,
+    Click,
+    Placement,
+    error_findings,
+    one_of_each_class,
+    prompts,
+    random_error,
+)
 
 SPACING = (3.0, 1.0, 1.5)
 STEADY = Placement(jittered=0.0, wrong=0.0)
@@ -37,6 +45,35 @@ def test_a_steady_hand_clicks_in_errors_with_the_right_sign(seed: int) -> None:
         assert (found == value) == (not click.positive)
     again = one_of_each_class(predicted, truth, SPACING, STEADY, np.random.default_rng(seed))
     assert again == clicks
+
+
+@given(seed=st.integers(0, 60))
+def test_a_random_error_is_one_of_all(seed: int) -> None:
+    predicted, truth = _maps(seed)
+    for region in ("GTVp", "GTVn"):
+        found = random_error(predicted, truth, region, np.random.default_rng(seed))
+        own = [error for error in error_findings(predicted, truth) if error.region == region]
+        assert (found is None) == (not own)
+        if found is not None:
+            (same,) = (
+                error
+                for error in own
+                if error.positive == found.positive
+                and error.component.start == found.component.start
+                and np.array_equal(error.component.mask, found.component.mask)
+            )
+            assert same.component.size == found.component.size
+
+
+def test_an_error_is_drawn_as_often_as_it_is_large() -> None:
+    truth, predicted = np.zeros((2, 8, 8, 8), dtype=np.uint8)
+    truth[1:3, 1:4, 1:6] = 1  # 30 voxels missed
+    predicted[6:, 2:7, 7] = 1  # 10 invented
+    draws = [
+        random_error(predicted, truth, "GTVp", np.random.default_rng(seed)) for seed in range(400)
+    ]
+    missed = sum(error is not None and error.positive for error in draws) / len(draws)
+    assert abs(missed - 0.75) < 4 * np.sqrt(0.75 * 0.25 / 400)
 
 
 def test_nothing_wrong_nothing_clicked() -> None:

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from hnuiseg.networks import ResidualEncoderUNet, as_in_use, build, hold_statistics, patch_masks
+from hnuiseg.networks import (
+    ResidualEncoderUNet,
+    as_in_use,
+    build,
+    fixed_masks,
+    hold_statistics,
+    masks_of,
+    patch_masks,
+)
 
 SIDE = 16
 
@@ -36,6 +44,21 @@ def test_a_patch_is_answered_alike_alone_and_beside_others(by_batch: bool) -> No
                 np.testing.assert_allclose(network(images[k : k + 1])[0], together[k], atol=1e-4)
         with patch_masks(network, 0.3, [1, 3], [4]):
             assert not torch.allclose(network(images[:1])[0], together[0], atol=1e-2)
+
+
+@pytest.mark.parametrize("which", [[0, 2], [1]])
+def test_some_patches_of_a_step_are_answered_as_among_all(which: list[int]) -> None:
+    network = _network(by_batch=True)
+    images = torch.randn(3, 4, SIDE, SIDE, SIDE, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad(), as_in_use(network), patch_masks(network, 0.3, [1, 2], [4, 5, 6]):
+        together = network(images)
+        with masks_of(network, which):
+            np.testing.assert_allclose(network(images[which]), together[which], atol=1e-4)
+        torch.testing.assert_close(network(images), together)
+    with torch.no_grad(), as_in_use(network), fixed_masks(network, 0.3, seed=1, member=0):
+        whole = network(images[:1])
+        with masks_of(network, [0]):  # one mask for all is everybody's
+            torch.testing.assert_close(network(images[:1]), whole)
 
 
 def test_as_many_channels_are_dropped_as_said() -> None:

@@ -106,19 +106,52 @@ def test_masks_are_released_when_a_member_fails() -> None:
     assert all(m.held is None for m in network.modules() if isinstance(m, ChannelDropout))
 
 
-@pytest.mark.parametrize("name", ["resenc-full", "resenc-compact"])
+@pytest.mark.parametrize("name", ["resenc-full", "resenc-compact", "resenc-small"])
 def test_registered_networks_take_four_channels_and_give_three(name: str) -> None:
     network = build(name).eval()
-    assert _logits(network, torch.zeros(1, 4, 8, 16, 8)).shape == (1, 3, 8, 16, 8)
+    assert _logits(network, torch.zeros(1, 4, 16, 32, 16)).shape == (1, 3, 16, 32, 16)
 
 
-def test_the_finest_of_every_scale_is_the_answer() -> None:
-    network = _tiny().eval()
+@pytest.mark.parametrize("halved", [False, True])
+def test_an_answer_moves_with_its_image_by_whole_cells(halved: bool) -> None:
+    network = _tiny(batch_normed=True, halved=halved)
+    _scrambled(network, 11)
+    network.eval()
+    assert network.cell == (4 if halved else 2)
+    images = torch.randn(1, 4, 8, 8, 64, generator=torch.Generator().manual_seed(12))
+    moved = torch.roll(images, network.cell, dims=4)
+    found = torch.roll(_logits(network, images), network.cell, dims=4)
+    inner = (..., slice(28, 36))  # away from the borders, which roll too
+    # not to the bit: convolutions may sum in another order elsewhere
+    torch.testing.assert_close(_logits(network, moved)[inner], found[inner], rtol=1e-4, atol=1e-4)
+
+
+def test_halved_answers_at_full_resolution_from_every_voxel() -> None:
+    """Each voxel's own logits, which depend on each voxel of its cube."""
+    network = _tiny(batch_normed=True, halved=True)
+    _scrambled(network, 13)
+    network.eval()
+    images = torch.randn(1, 4, 8, 8, 8, generator=torch.Generator().manual_seed(14))
+    logits = _logits(network, images)
+    cube = logits[0, :, 4:6, 4:6, 4:6].flatten(1)
+    assert len({tuple(column.tolist()) for column in cube.T}) == 8
+    for at in ((4, 4, 4), (5, 4, 5), (5, 5, 5)):
+        other = images.clone()
+        other[0, 0, *at] += 1.0
+        assert not torch.equal(
+            _logits(network, other)[0, :, 4:6, 4:6, 4:6], logits[0, :, 4:6, 4:6, 4:6]
+        )
+
+
+@pytest.mark.parametrize("halved", [False, True])
+def test_the_finest_of_every_scale_is_the_answer(halved: bool) -> None:
+    network = _tiny(halved=halved).eval()
     images = torch.randn(1, 4, 8, 8, 8, generator=torch.Generator().manual_seed(6))
     with torch.no_grad():
         scales = ResidualEncoderUNet(widths=(8, 16, 24), blocks=(1, 1, 1)).every_scale(images)
         own = network.every_scale(images)
     assert [tuple(s.shape[2:]) for s in scales] == [(4, 4, 4), (8, 8, 8)]
+    assert len(own) == (2 if halved else 1)
     assert torch.equal(own[-1], _logits(network, images))
 
 

@@ -25,7 +25,7 @@ from hnuiseg.interaction.edits import (
     ThresholdEdit,
     UnlockEdit,
 )
-from hnuiseg.interaction.findings import Finding, error_findings, lesion_findings
+from hnuiseg.interaction.findings import Finding, error_findings, lesion_findings, random_error
 from hnuiseg.interaction.interactive import InteractiveSession
 from hnuiseg.interaction.layers import Layer, Report
 from hnuiseg.interaction.mixed_clicks import Placement, one_of_each_class, one_of_each_lesion
@@ -118,6 +118,7 @@ __all__ = [
     "one_of_each_class",
     "one_of_each_lesion",
     "prompts",
+    "random_error",
     "region_of",
     "robot",
     "stage_one_clicks",

@@ -72,3 +72,16 @@ def components_of(mask: Bool[np.ndarray, "z y x"]) -> tuple[Component, ...]:
         z, y, x = (a.start + b.start for a, b in zip(around[0], box, strict=True))
         found.append(Component((z, y, x), part, int(np.count_nonzero(part))))
     return tuple(found)
+
+
+def component_at(mask: Bool[np.ndarray, "z y x"], index: Index) -> Component:
+    """The 26-connected component that a voxel of the mask lies in."""
+    around = ndimage.find_objects(mask.view(np.uint8))[0]
+    numbered, _ = components(mask[around])
+    here = numbered[tuple(i - a.start for i, a in zip(index, around, strict=True))]
+    whole = numbered == here
+    box = ndimage.find_objects(whole.view(np.uint8))[0]
+    part = whole[box]
+    part.flags.writeable = False
+    z, y, x = (a.start + b.start for a, b in zip(around, box, strict=True))
+    return Component((z, y, x), part, int(np.count_nonzero(part)))

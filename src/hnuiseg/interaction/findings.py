@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 
 from hnuiseg.errors import WrongCall
 from hnuiseg.interaction.clicks import TUMOURS, Click, Index, Tumour
-from hnuiseg.interaction.component import Component, components_of
+from hnuiseg.interaction.component import Component, component_at, components_of
 from hnuiseg.study import IGNORE
 from hnuiseg.volume import Triple
 
@@ -57,6 +57,30 @@ def error_findings(
         for positive, labels in ((False, predicted), (True, truth))
         for component in components_of(wrong & (labels == value))
     )
+
+
+def random_error(
+    predicted: UInt8[np.ndarray, "z y x"],
+    truth: UInt8[np.ndarray, "z y x"],
+    region: Tumour,
+    generator: np.random.Generator,
+) -> Finding | None:
+    """One of `error_findings` of a class by chance, larger ones more often; None: there is none.
+
+    An error of n voxels is drawn n times as often as one of one voxel: the error that a voxel
+    lies in which is drawn from all wrong ones. So only its kind's components need be found.
+    """
+    require_one_grid(predicted, truth)
+    value = TUMOURS[region]
+    invented = (predicted == value) & (truth != value) & (truth != IGNORE)
+    missed = (truth == value) & (predicted != value)
+    places = np.flatnonzero(invented | missed)
+    if not places.size:
+        return None
+    place = int(places[int(generator.integers(places.size))])
+    z, y, x = (int(i) for i in np.unravel_index(place, truth.shape))
+    positive = bool(missed[z, y, x])
+    return Finding(region, positive, component_at(missed if positive else invented, (z, y, x)))
 
 
 def require_one_grid(

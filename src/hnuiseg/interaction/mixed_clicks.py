@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from scipy import ndimage
 
 from hnuiseg.interaction.clicks import TUMOURS, Click, Index
-from hnuiseg.interaction.findings import Finding, error_findings, lesion_findings
+from hnuiseg.interaction.findings import Finding, lesion_findings, random_error
 from hnuiseg.volume import Triple
 
 _BORDER = 1.5  # voxels of depth that count as the border
@@ -39,15 +39,12 @@ def one_of_each_class(
 
     A click that is moved stays inside the image. What the truth ignores is no error.
     """
-    found = error_findings(predicted, truth)
-    clicks = []
-    for region in TUMOURS:
-        own = [finding for finding in found if finding.region == region]
-        if own:
-            sizes = np.array([finding.component.size for finding in own], dtype=float)
-            finding = own[int(generator.choice(len(own), p=sizes / sizes.sum()))]
-            clicks.append(_click(finding, truth.shape, spacing, placement, generator))
-    return tuple(clicks)
+    found = (random_error(predicted, truth, region, generator) for region in TUMOURS)
+    return tuple(
+        _click(error, truth.shape, spacing, placement, generator)
+        for error in found
+        if error is not None
+    )
 
 
 def one_of_each_lesion(

@@ -1,6 +1,6 @@
 """Residual-encoder U-Net, stochastic dropout, and a registry by name."""
 
-from hnuiseg.networks.dropout import ChannelDropout, fixed_masks, patch_masks
+from hnuiseg.networks.dropout import ChannelDropout, fixed_masks, masks_of, patch_masks
 from hnuiseg.networks.precision import Precision, chosen_precision, lower_precision
 from hnuiseg.networks.registry import NETWORKS, build
 from hnuiseg.networks.unet import (
@@ -23,6 +23,7 @@ __all__ = [
     "fixed_masks",
     "hold_statistics",
     "lower_precision",
+    "masks_of",
     "normalises_by_window",
     "patch_masks",
 ]

@@ -72,3 +72,21 @@ def patch_masks(
     finally:
         for layer in layers:
             layer.held = None
+
+
+@contextmanager
+def masks_of(network: nn.Module, places: Sequence[int]) -> Iterator[None]:
+    """Within `patch_masks`: only the patches at these places of the batch are answered.
+
+    Where all patches have the same mask, or none is held, nothing changes.
+    """
+    layers = [m for m in network.modules() if isinstance(m, ChannelDropout)]
+    held = [layer.held for layer in layers]
+    for layer in layers:
+        if layer.held is not None and len(layer.held) > 1:
+            layer.held = layer.held[list(places)]
+    try:
+        yield
+    finally:
+        for layer, mask in zip(layers, held, strict=True):
+            layer.held = mask

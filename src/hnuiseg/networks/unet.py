@@ -184,13 +184,18 @@ class _Stage(nn.Module):
 
 
 class _Convs(nn.Module):
-    """Plain convolutions in a row, as in stem and decoder."""
+    """Plain convolutions in a row, as in stem and decoder; only the first one strides."""
 
-    def __init__(self, inputs: int, outputs: int, norm: Norm, count: int, dropout: float) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, norm: Norm, count: int, dropout: float, stride: int = 1
+    ) -> None:
         super().__init__()
         widths = [inputs, *[outputs] * count]
         self.convs = nn.Sequential(
-            *[ConvNorm(a, b, norm, dropout=dropout) for a, b in pairwise(widths)]
+            *[
+                ConvNorm(a, b, norm, dropout=dropout, stride=1 if k else stride)
+                for k, (a, b) in enumerate(pairwise(widths))
+            ]
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -206,9 +211,10 @@ class _Encoder(nn.Module):
         blocks: Sequence[int],
         norm: Norm,
         dropout: float,
+        stride: int,
     ) -> None:
         super().__init__()
-        self.stem = _Convs(inputs, widths[0], norm, 1, dropout)
+        self.stem = _Convs(inputs, widths[0], norm, 1, dropout, stride)
         before = [widths[0], *widths[:-1]]
         self.stages = nn.Sequential(
             *[
@@ -252,9 +258,13 @@ class _Decoder(nn.Module):
 class ResidualEncoderUNet(nn.Module):
     """Images and prompts (batch, inputs, z, y, x) to logits (batch, outputs, z, y, x).
 
-    Sides must be divisible by `cell`, 2 ** (number of levels - 1). Dropout lies between convolution
-    and normalisation, at `dropout`, and is active in training or under `fixed_masks`.
-    Normalisation is by instance, or by batch where `batch_normed`.
+    Sides must be divisible by `cell`: 2 ** (number of levels - 1), twice that where `halved`.
+    Dropout lies between convolution and normalisation, at `dropout`, and is active in training or
+    under `fixed_masks`. Normalisation is by instance, or by batch where `batch_normed`.
+
+    `halved`: the stem strides, so that nothing is computed at full resolution but the logits, which
+    a transposed convolution finds from the features of each cube of 2 × 2 × 2. Most of a U-Net's
+    time goes into its first level, on voxels finer than any lesion's edge is known.
     """
 
     def __init__(
@@ -267,32 +277,41 @@ class ResidualEncoderUNet(nn.Module):
         decoder_convs: int = 1,
         dropout: float = 0.05,
         batch_normed: bool = False,
+        halved: bool = False,
     ) -> None:
         super().__init__()
         norm = batch_norm if batch_normed else instance_norm
-        self.cell: int = 2 ** (len(widths) - 1)
-        self.encoder = _Encoder(inputs, widths, blocks, norm, dropout)
+        stride = 2 if halved else 1
+        self.cell: int = stride * 2 ** (len(widths) - 1)
+        self.encoder = _Encoder(inputs, widths, blocks, norm, dropout, stride)
         self.decoder = _Decoder(widths, outputs, norm, decoder_convs, dropout)
+        self.finest = nn.ConvTranspose3d(widths[0], outputs, 2, 2) if halved else None
 
     def start_at_background(self) -> None:
         """First answers of nine to one for class 0, as nearly every voxel is background.
 
         From equal odds, training would have to learn that first.
         """
-        for head in self.decoder.seg_layers:
+        for head in self._heads:
             assert isinstance(head.bias, nn.Parameter)
             with torch.no_grad():
                 head.bias.zero_()
                 head.bias[0] = 3.0  # e³ = 20 to 1 against each other class: 0.91 of three
 
+    @property
+    def _heads(self) -> list[nn.Module]:
+        """One for each resolution of the decoder, the full one last."""
+        return [*self.decoder.seg_layers, *([] if self.finest is None else [self.finest])]
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits at full resolution."""
         features = self.decoder(self.encoder(images))[-1]
-        logits: Tensor = self.decoder.seg_layers[-1](features)
+        logits: Tensor = self._heads[-1](features)
         return logits
 
     def every_scale(self, images: Tensor) -> list[Tensor]:
         """Logits at every resolution of the decoder, the full one last: for training."""
         features = self.decoder(self.encoder(images))
-        heads = self.decoder.seg_layers
-        return [head(found) for head, found in zip(heads, features, strict=True)]
+        if self.finest is not None:
+            features = [*features, features[-1]]
+        return [head(found) for head, found in zip(self._heads, features, strict=True)]

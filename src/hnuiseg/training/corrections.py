@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hnuiseg.interaction import Click, one_of_each_class, one_of_each_lesion, prompts
 from hnuiseg.models import ModelSettings
-from hnuiseg.networks import as_in_use
+from hnuiseg.networks import as_in_use, masks_of
 from hnuiseg.training.channels import with_answer
 from hnuiseg.training.recipe import Recipe
 from hnuiseg.volume import Triple
@@ -43,20 +43,18 @@ class Corrections:
         spacing: Triple = self.settings.working_spacing or (1.0, 1.0, 1.0)
         truth = labels.cpu().numpy().astype(np.uint8)
         for round_ in range(max(rounds, default=0)):
-            with as_in_use(network), torch.no_grad():
-                answers = network(images).argmax(1).to(torch.uint8)
             inputs = list(images)
-            for k, generator in enumerate(generators):
-                if round_ >= rounds[k]:
-                    continue
+            going_on = [k for k, most in enumerate(rounds) if round_ < most]
+            asked = images[going_on].contiguous(memory_format=torch.channels_last_3d)
+            with as_in_use(network), masks_of(network, going_on), torch.no_grad():
+                answers = network(asked).argmax(1).to(torch.uint8)
+            for k, answer in zip(going_on, answers, strict=True):
                 clicks[k] += self._clicks(
-                    round_, answers[k].cpu().numpy(), truth[k], spacing, generator
+                    round_, answer.cpu().numpy(), truth[k], spacing, generators[k]
                 )
                 shape = (truth.shape[1], truth.shape[2], truth.shape[3])
                 drawn = torch.from_numpy(prompts(shape, clicks[k], self.settings.click_encoding))
-                inputs[k] = with_answer(
-                    self.settings, inputs[k], drawn.to(images.device), answers[k]
-                )
+                inputs[k] = with_answer(self.settings, inputs[k], drawn.to(images.device), answer)
             images = torch.stack(inputs)
         return images.contiguous(memory_format=torch.channels_last_3d)
 

@@ -89,7 +89,9 @@ def train(
     crew = workers or Alone(torch.device("cpu"))
     network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     optimiser: torch.optim.Optimizer
-    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=schedule.weight_decay)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), weight_decay=schedule.weight_decay, fused=True
+    )
     model, optimiser = crew.ready(network, optimiser)
     first, lines = _resumed(network, optimiser, folder)
     (folder / STOPPED).unlink(missing_ok=True)
