@@ -35,10 +35,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Float
+from large_studies import STUDIES, large_study
 from scipy import ndimage
 from torch import Tensor, nn
 
-from hnuiseg.cohorts import phantom, phantom_case
 from hnuiseg.inference import Accumulator, Hardware, PredictOptions, draw_members, network_for
 from hnuiseg.inference.engine import TorchEngine
 from hnuiseg.inference.inputs import NetworkInputs, body_field, network_inputs
@@ -46,20 +46,16 @@ from hnuiseg.inference.passes import Passes
 from hnuiseg.models import FULL, Card, ModelFile, load_model
 from hnuiseg.networks import ChannelDropout, build, fixed_masks, lower_precision
 from hnuiseg.preprocessing import ct_padding
-from hnuiseg.study import Case, Provenance
-from hnuiseg.volume import Grid, Reorientation, resample
+from hnuiseg.volume import Grid, Reorientation
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-from openkbp import planning_ct  # noqa: E402
+
 from published_network import published  # noqa: E402
 
 KEPT = ROOT / "build" / "benchmarks"
 RESULTS = Path(__file__).parent / "results" / "inference.json"
-SHAPE = (200, 512, 512)
 MEMBERS = 10
-STUDIES = ("phantom", "planning CT")
-PATIENT = "pt_40"
 CROP = 96  # voxels a side
 REPEATS = 5
 FULL_CROP, FULL_WINDOW = 144, 96
@@ -80,8 +76,7 @@ class Setting:
     @classmethod
     def of(cls, name: str) -> "Setting":
         model = load_model()
-        case = _phantom() if name == "phantom" else _planning_ct()
-        assert case.ct.grid.shape == SHAPE
+        case = large_study(name)
         box = body_field(case, model.settings.working_spacing)
         return cls(model, network_inputs(case, model.settings), box)
 
@@ -90,20 +85,6 @@ class Setting:
         cut = self.whole.cut(self.box)
         engine = TorchEngine(self.model, Hardware.chosen(options))
         return Passes(self.model, engine, options, cut.images, cut.coverage, cut.working)
-
-
-def _phantom() -> Case:
-    field = (372.0, 448.0, 512.0)
-    z, y, x = (mm / n for mm, n in zip(field, SHAPE, strict=True))
-    return phantom_case(phantom(12, 0, spacing=(z, y, x)))
-
-
-def _planning_ct() -> Case:
-    ct = planning_ct(Path(os.environ["HNUISEG_DATA"]) / "openkbp" / f"{PATIENT}.npz")
-    sides = [n * s for n, s in zip(ct.grid.shape, ct.grid.spacing, strict=True)]
-    z, y, x = (side / n for side, n in zip(sides, SHAPE, strict=True))
-    large = resample(ct, replace(ct.grid.resized((z, y, x)), shape=SHAPE), outside=-1000.0)
-    return Case(large, None, (), Provenance("files", PATIENT, None), None)
 
 
 def exact_answer(name: str) -> tuple[Float[Tensor, "3 z y x"], Float[Tensor, "z y x"]]:
