@@ -20,6 +20,7 @@ from hnuiseg.models import ModelFile
 from hnuiseg.training import AssessOptions, assess_model, compare
 from hnuiseg.training.assess.case import Networks, assess_case, rows_of
 from hnuiseg.training.assess.measure import calibration_sums, class_measures, ranking
+from hnuiseg.training.assess.regions import WithinRegions
 from hnuiseg.training.assess.summary import summary
 from hnuiseg.training.assess.users import USERS, Answer, Question, answers_to
 from hnuiseg.training.data import CaseRef, parts_of
@@ -102,6 +103,62 @@ def test_the_truth_scores_perfectly_with_every_user(data: Path) -> None:
             if row["ranking"] is not None:
                 assert row["ranking"]["errors"] == 0
                 assert row["ranking"]["members"] == row["ranking"]["perfect"] == 0
+
+
+class Random:
+    """Says anything, and something else each time."""
+
+    def __init__(self) -> None:
+        self.generator = np.random.default_rng(3)
+
+    def probabilities(
+        self,
+        sample: StoredSample,
+        clicks: Sequence[Click] = (),
+        before: np.ndarray | None = None,
+        *,
+        with_pet: bool = True,
+    ) -> np.ndarray:
+        return (
+            self.generator.dirichlet((1, 1, 1), sample.shape)
+            .T.astype(np.float32)
+            .transpose(0, 3, 2, 1)
+        )
+
+
+def test_within_regions_nothing_changes_far_from_every_click(data: Path) -> None:
+    (ref, *_) = _tested(data)
+    sample = ref.sample(replace(TINY.settings, working_spacing=None))
+    network = Random()
+    automatic = Answer(Question(), network.probabilities(sample))
+    local = WithinRegions(sample, network, automatic, with_pet=True)
+    (a, b, c), (d, e, f) = ([int(n * part) for n in sample.shape] for part in (0.3, 0.7))
+    at = ((a, b, c), (d, e, f))
+    clicks = (Click("GTVp", True, at[0]), Click("GTVn", False, at[1]))
+    first = local(Question(clicks[:1]))
+    both = local(Question(clicks))
+    places = np.moveaxis(np.indices(sample.shape), 0, -1) * sample.spacing
+    near = [np.linalg.norm(places - np.array(i) * sample.spacing, axis=-1) <= 40 for i in at]
+    for found, where in ((first, near[0]), (both, near[0] | near[1])):
+        assert not where.all()
+        assert np.array_equal(found[:, ~where], automatic.probabilities[:, ~where])
+        assert not np.array_equal(found, automatic.probabilities)
+    assert both.argmax(0)[at[0]] == 1
+    assert both.argmax(0)[at[1]] != 2
+    assert local(Question(clicks)).tobytes() == both.tobytes()
+
+
+def test_within_regions_the_truth_is_found_click_by_click(data: Path) -> None:
+    own = replace(TINY.settings, working_spacing=None)
+    options = AssessOptions(users=("automatic", "each-lesion", "unsteady"), within_region=True)
+    for ref in _tested(data):
+        network = Truthful()
+        rows = assess_case(ref, Networks(own, network, network, network), options)
+        assert [row["user"] for row in rows[:5]] == ["automatic", "each-lesion", *["unsteady"] * 3]
+        for row in rows:
+            assert (row["calibration"] is None) == (row["user"] != "automatic")
+            for name, lesions in zip(NAMES, ref.entry.lesions, strict=True):
+                assert row["classes"][name]["dsc"] == (1 if lesions else None)
 
 
 @pytest.mark.parametrize("members", [0, 2])

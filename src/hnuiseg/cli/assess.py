@@ -8,7 +8,8 @@ import click
 from hnuiseg.cli.prepared import ANY, data_option
 from hnuiseg.cli.progress import progress
 
-_USERS = ("automatic", "each-lesion", "ten-clicks", "corrective")
+_USUAL = ("automatic", "each-lesion", "ten-clicks", "corrective")
+_USERS = (*_USUAL, "unsteady")
 _SCANS = {"both": ("PET/CT", "CT"), "pet-ct": ("PET/CT",), "ct": ("CT",)}
 
 
@@ -41,7 +42,12 @@ _SCANS = {"both": ("PET/CT", "CT"), "pet-ct": ("PET/CT",), "ct": ("CT",)}
     "users",
     type=click.Choice(_USERS),
     multiple=True,
-    help="Who clicks; may be given several times. Default: all of these.",
+    help="Who clicks; may be given several times. Default: all of these but the last.",
+)
+@click.option(
+    "--within-region",
+    is_flag=True,
+    help="Each click changes only its own region, as in a session; default: the whole image anew.",
 )
 @click.option(
     "--scan",
@@ -81,6 +87,7 @@ def assess(  # noqa: PLR0913 - one argument an option
     part: str,
     fold: int,
     users: tuple[str, ...],
+    within_region: bool,
     scan: str,
     members: int,
     uncertainty_members: int,
@@ -102,8 +109,9 @@ def assess(  # noqa: PLR0913 - one argument an option
         options = AssessOptions(
             part=part,  # type: ignore[arg-type]
             fold=fold,
-            users=tuple(user for user in _USERS if user in (users or _USERS)),
+            users=tuple(user for user in _USERS if user in (users or _USUAL)),
             scans=_SCANS[scan],
+            within_region=within_region,
             members=members,
             uncertainty_members=uncertainty_members,
             seed=seed,

@@ -3,7 +3,8 @@
 A positive click lets voxels become its class, a negative one lets them stop being it; of these
 changes the connected piece that holds the click is taken, and nothing else. A click on what already
 has the said class speaks for the piece that it lies in: changes that touch this piece are taken.
-Where the network has nothing of the kind, the click's own ball is set and the edit is *forced*.
+Where the network has nothing of the kind, the click's own ball is set and the edit is *forced*,
+unless the clicked voxel is already what the user says.
 Voxels of the other class change only where the click lies on them: that piece goes over to the
 clicked class, within R. The clicked voxel always gets what the user said.
 
@@ -64,10 +65,11 @@ def accept(
         seeds = clicked
         clicked = clicked & own  # elsewhere the click is true already, and nothing is to be set
     taken = _holding(changes | seeds, seeds) & changes
-    forced = not (taken.any() or piece.any())
+    untrue = [index for index in at if (state.labels[index] == value) != positive]
+    forced = bool(untrue) and not (taken.any() or piece.any())
     own_ball = np.zeros_like(may)
     if forced:
-        for index in at:
+        for index in untrue:
             one = ball(state.grid, index, ball_mm)
             both = shared(one.box, region.box)
             if both is not None:

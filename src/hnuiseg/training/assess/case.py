@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,31 +11,26 @@ from jaxtyping import Float, UInt8
 from hnuiseg.cohorts import AnnotatedCase, read_cached
 from hnuiseg.errors import InputRefused
 from hnuiseg.inference import BACKGROUND, Field, PredictOptions, likeliest
-from hnuiseg.interaction import Click, Scene
+from hnuiseg.interaction import Scene
 from hnuiseg.models import ModelFile, ModelSettings
 from hnuiseg.training.assess.measure import calibration_sums, class_measures, ranking
 from hnuiseg.training.assess.options import AssessOptions
-from hnuiseg.training.assess.users import USERS, Answer, Question, User, answers_to
+from hnuiseg.training.assess.regions import WithinRegions
+from hnuiseg.training.assess.users import (
+    USERS,
+    Answer,
+    Ask,
+    Network,
+    Question,
+    User,
+    answers_to,
+)
 from hnuiseg.training.calibrate import SCANS
 from hnuiseg.training.data import CaseRef
 from hnuiseg.training.sample_store import StoredSample
 from hnuiseg.training.whole import WholeAnswers
 
 _CLICKS = 0x41535345  # purpose of random numbers
-
-
-class Network(Protocol):
-    """A model asked in one way: see `WholeAnswers`."""
-
-    def probabilities(
-        self,
-        sample: StoredSample,
-        clicks: tuple[Click, ...] = (),
-        before: UInt8[np.ndarray, "z y x"] | None = None,
-        *,
-        with_pet: bool = True,
-    ) -> Float[np.ndarray, "3 z y x"]:
-        """Mean probability of each class on the working grid."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +68,9 @@ def assess_case(
     """A row for each kind of scan, user and measured step; JSON.
 
     A case with PET is measured with it and, apart, with the PET hidden; one without is measured
-    under "CT" alone. Calibration and ranking are of each user's last step. `told` hears of each
-    row. InputRefused where the case is damaged.
+    under "CT" alone. Calibration and ranking are of each user's last step; within regions only of
+    the automatic answer, as members don't take part in a click there. `told` hears of each row.
+    InputRefused where the case is damaged.
     """
     sample = ref.sample(networks.settings)
     found = read_cached(ref.folder, ref.entry.sha256)
@@ -120,13 +116,8 @@ class _Scan:
         for name in options.users:
             user = USERS[name]
             generator = self._generator(options.seed, sha256, user)
-            for step, answer in answers_to(
-                user,
-                lambda question: self._asked(self.networks.labelling, question),
-                automatic,
-                scene,
-                generator,
-            ):
+            ask = self._ask(automatic, within_region=options.within_region)
+            for step, answer in answers_to(user, ask, automatic, scene, generator):
                 on_ct = self._on_ct(answer.probabilities)
                 labels = likeliest(on_ct)
                 row = {
@@ -137,10 +128,19 @@ class _Scan:
                     "diagonal_mm": self.found.truth.grid.diagonal_mm,
                     "classes": class_measures(labels, self.found.truth),
                 }
-                if self.networks.members is None or step < user.measured_after[-1]:
+                local = options.within_region and bool(user.measured_after[-1])
+                if self.networks.members is None or step < user.measured_after[-1] or local:
                     yield row | {"calibration": None, "ranking": None}
                 else:
                     yield row | self._doubted(self.networks.members, answer.question, labels, on_ct)
+
+    def _ask(self, automatic: Answer, *, within_region: bool) -> Ask:
+        """What answers one user's clicks."""
+        network = self.networks.labelling
+        if within_region:
+            with_pet = self.scan == SCANS[0]
+            return WithinRegions(self.sample, network, automatic, with_pet=with_pet)
+        return lambda question: self._asked(network, question)
 
     def _doubted(
         self,

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from hnuiseg.errors import WrongCall
-from hnuiseg.training.assess.users import USERS
+from hnuiseg.training.assess.users import USERS, USUAL
 from hnuiseg.training.calibrate import SCANS
 
 Part = Literal["testing", "validation", "calibration"]
@@ -17,10 +17,11 @@ class AssessOptions:
 
     part: Part = "testing"
     fold: int = 0
-    users: tuple[str, ...] = tuple(USERS)
+    users: tuple[str, ...] = USUAL
     scans: tuple[str, ...] = SCANS
     members: int = 0  # behind the labels; 0: one pass without dropout
     uncertainty_members: int = 5  # behind calibration and ranking; 0: neither is measured
+    within_region: bool = False  # a click changes its region alone, as in a session
     seed: int = 0
     device: str = "cpu"
 
@@ -54,6 +55,8 @@ class AssessOptions:
             words += [f"--user {user}" for user in self.users]
         if self.scans != usual.scans:
             words.append("--scan pet-ct" if self.scans == SCANS[:1] else "--scan ct")
+        if self.within_region:
+            words.append("--within-region")
         for name in ("part", "fold", "members", "uncertainty_members", "seed", "device"):
             value = getattr(self, name)
             if value != getattr(usual, name):

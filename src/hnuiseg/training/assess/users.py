@@ -2,11 +2,27 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from hnuiseg.interaction import Click, Robot, Scene, one_after_the_other, robot
+from hnuiseg.interaction import Click, Human, Robot, Scene, one_after_the_other, robot
+from hnuiseg.training.sample_store import StoredSample
+
+
+class Network(Protocol):
+    """A model asked in one way: see `WholeAnswers`."""
+
+    def probabilities(
+        self,
+        sample: StoredSample,
+        clicks: tuple[Click, ...] = (),
+        before: UInt8[np.ndarray, "z y x"] | None = None,
+        *,
+        with_pet: bool = True,
+    ) -> Float[np.ndarray, "3 z y x"]:
+        """Mean probability of each class on the working grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +63,17 @@ USERS: Mapping[str, User] = {
             (1, 3, 5),
             "in each step one click a class at the largest error of the last answer",
         ),
+        User(
+            "unsteady",
+            Human(robot("ten-clicks", per_class=1)),
+            (1, 3, 5),
+            "the same with a hand that is off by 3 mm along each axis (standard deviation) and "
+            "says the opposite one time in twenty",
+        ),
     )
 }
+USUAL = ("automatic", "each-lesion", "ten-clicks", "corrective")
+"""Who is measured where nobody asks for others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

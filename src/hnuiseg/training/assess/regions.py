@@ -1,0 +1,83 @@
+"""Users with a session's guarantee: each click changes its own region and nothing else (law 5)."""
+
+import numpy as np
+from jaxtyping import Float
+
+from hnuiseg.errors import WrongCall
+from hnuiseg.interaction import Answer as Answered
+from hnuiseg.interaction import Canvas, ClickEdit, Layer, Start, change_of
+from hnuiseg.interaction import Question as Asked
+from hnuiseg.interaction.boxes import whole
+from hnuiseg.interaction.edits import position
+from hnuiseg.training.assess.users import Answer, Network, Question
+from hnuiseg.training.sample_store import StoredSample
+from hnuiseg.volume import Grid, Triple
+
+_BALL = 3  # voxels: the radius of a click's own ball, as in `interaction.asking`
+
+
+class WithinRegions:
+    """Answers to one user's clicks as a session gives them, one click after the other.
+
+    The session's own rules, on the working grid; the network looks at all of the patient, and not
+    through a window. A click that a session refuses (it contradicts an earlier one at the same
+    voxel) changes nothing.
+    """
+
+    sha256 = ""  # nothing is bound to it
+
+    def __init__(
+        self, sample: StoredSample, network: Network, automatic: Answer, *, with_pet: bool
+    ) -> None:
+        self._sample = sample
+        self._network = network
+        self._with_pet = with_pet
+        self._grid = Grid.axial(sample.shape, sample.spacing)
+        nothing = np.zeros(sample.shape, dtype=np.float32)
+        self._canvas = Canvas(
+            Start(
+                "automatic",
+                automatic.labels,
+                automatic.probabilities,
+                nothing,
+                None,
+                None,
+                self._grid,
+            )
+        )
+        self._layers: list[Layer] = []
+        self._seen = 0  # clicks
+
+    def __call__(self, question: Question) -> Float[np.ndarray, "3 z y x"]:
+        """Probabilities after all clicks of the question; those of earlier calls stand."""
+        for click in question.clicks[self._seen :]:
+            edit = ClickEdit(click.region, position(click.index, self._grid), click.positive)
+            try:
+                change = change_of(edit, self._canvas.state, self._layers, self)
+            except WrongCall:
+                continue
+            layer = change.layer(len(self._layers) + 1, edit)
+            self._layers.append(layer)
+            self._canvas.put(layer)
+        self._seen = len(question.clicks)
+        return self._canvas.state.probabilities.copy()
+
+    @property
+    def ball_mm(self) -> Triple:
+        """Of a click that the network doesn't follow."""
+        z, y, x = (_BALL * mm for mm in self._grid.spacing)
+        return z, y, x
+
+    def answer(self, question: Asked) -> Answered:
+        """The network's, over the whole patient."""
+        probabilities = self._network.probabilities(
+            self._sample, question.clicks, question.labels, with_pet=self._with_pet
+        )
+        shape = self._sample.shape
+        return Answered(
+            whole(shape),
+            probabilities,
+            np.zeros(shape, dtype=np.float32),
+            None,
+            np.ones(shape, dtype=np.int16),
+        )
