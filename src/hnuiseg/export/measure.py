@@ -17,9 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
-from hnuiseg.export.location import Outline
 from hnuiseg.inference import CLASSES, Prediction
-from hnuiseg.study.case import Case
+from hnuiseg.study import Case, Outline
 from hnuiseg.volume import Grid, Triple, Volume, components
 
 SMALL_ML = 0.1  # below: reported with a flag, never deleted (DESIGN §5)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hnuiseg.export.location import Outline
-from hnuiseg.study.case import Case
+from hnuiseg.study import Case, Outline
 from hnuiseg.volume import Grid, Triple, components, covered
 
 HIGH_SUV = 4.0  # g/ml, the fixed threshold of MTV

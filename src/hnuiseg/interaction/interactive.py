@@ -6,6 +6,7 @@ error and leaves state and file as they were.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -50,7 +51,7 @@ from hnuiseg.interaction.start import Start
 from hnuiseg.interaction.state import State, Values
 from hnuiseg.interaction.suggest import Suggestion, suggest
 from hnuiseg.interaction.summary import LesionSummary, lesion_summaries
-from hnuiseg.study import Case
+from hnuiseg.study import Case, Outline
 from hnuiseg.volume import Triple
 
 
@@ -168,7 +169,12 @@ class InteractiveSession:
 
     def lesions(self) -> tuple[LesionSummary, ...]:
         """What is labelled now, GTVp first, each class by falling volume."""
-        return lesion_summaries(self.case, self.state, self._session.layers)
+        return lesion_summaries(self.case, self.state, self._session.layers, self._outline)
+
+    @cached_property
+    def _outline(self) -> Outline:
+        """The body's, which says where lesions lie."""
+        return Outline.of(self.case.ct)
 
     def doubtful(self, policy: DoubtPolicy | None = None) -> tuple[Flagged, ...]:
         """Lesions that a policy flags, with why; nothing is done."""

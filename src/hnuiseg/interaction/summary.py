@@ -16,7 +16,7 @@ from hnuiseg.interaction.edits import position
 from hnuiseg.interaction.layers import Layer
 from hnuiseg.interaction.lesions import Piece, numbered
 from hnuiseg.interaction.state import State
-from hnuiseg.study import Case
+from hnuiseg.study import Case, Outline
 from hnuiseg.volume import Triple
 
 
@@ -27,6 +27,7 @@ class LesionSummary:
     region: Tumour
     number: int  # from 1 within the class, by falling volume
     inside_mm: Triple  # a voxel of it, near its middle: names it in an edit
+    location: str  # side, depth and height in words (`Outline`)
     voxels: int
     volume_ml: float
     mean_probability: float  # of its class
@@ -40,9 +41,12 @@ class LesionSummary:
 
 
 def lesion_summaries(
-    case: Case, state: State, layers: Sequence[Layer] = ()
+    case: Case, state: State, layers: Sequence[Layer] = (), outline: Outline | None = None
 ) -> tuple[LesionSummary, ...]:
-    """GTVp first, then GTVn, each by falling volume."""
+    """GTVp first, then GTVn, each by falling volume.
+
+    Finding the body's outline takes a moment: whoever lists lesions again and again gives it.
+    """
     pieces = [
         (region, number, piece)
         for region in TUMOURS
@@ -50,10 +54,11 @@ def lesion_summaries(
     ]
     if not pieces:
         return ()
+    outline = outline or Outline.of(case.ct)
     largest = max(pieces, key=lambda p: p[2].count)[2]
     apart = _distances([piece for _, _, piece in pieces], largest, state)
     return tuple(
-        _summary(case, state, layers, region, number, piece, mm)
+        _summary(case, state, layers, outline, region, number, piece, mm)
         for (region, number, piece), mm in zip(pieces, apart, strict=True)
     )
 
@@ -70,6 +75,7 @@ def _summary(
     case: Case,
     state: State,
     layers: Sequence[Layer],
+    outline: Outline,
     region: Tumour,
     number: int,
     piece: Piece,
@@ -89,6 +95,7 @@ def _summary(
         region,
         number,
         position(index, state.grid),
+        outline.words(np.argwhere(mask) + start_of(box)),
         piece.count,
         piece.count * state.grid.voxel_ml,
         float(state.probabilities[TUMOURS[region]][box][mask].mean(dtype=np.float64)),

@@ -18,6 +18,7 @@ from hnuiseg.study.labels import (
     side_by_side,
     widened,
 )
+from hnuiseg.study.location import Outline
 from hnuiseg.study.options import Stated
 from hnuiseg.study.read import case_of_ct, read_files, read_study
 
@@ -28,6 +29,7 @@ __all__ = [
     "Inspection",
     "LabelMap",
     "Notice",
+    "Outline",
     "PetImage",
     "Provenance",
     "SeriesSummary",

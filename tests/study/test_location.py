@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hnuiseg.export.location import Outline
+from hnuiseg.study.location import Outline
 from hnuiseg.volume import Grid, Reorientation, Volume
 
 GRID = Grid.axial((60, 50, 50), (4.0, 4.0, 4.0), (-98.0, -98.0, 0.0))
