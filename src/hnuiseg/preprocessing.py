@@ -94,6 +94,17 @@ def prepare_pet(
     return scaled
 
 
+def suv_again(
+    scaled: Float[np.ndarray, "*space"], scheme: str
+) -> Float[np.ndarray, "*space"] | None:
+    """SUVbw (g/ml) of a scaled PET, as far as it wasn't clipped; None for schemes by scan or Bq."""
+    known = PET_SCHEMES.get(scheme)
+    if known is None or scheme == "bq":
+        return None
+    suv: Float[np.ndarray, "*space"] = scaled * np.float32(known.scale) + np.float32(known.centre)
+    return suv
+
+
 def bq_per_suv(suv: SuvFactor) -> float | None:
     """Bq/ml per g/ml, where one number holds for the whole PET; None elsewhere."""
     one = set(suv.factors)

@@ -17,12 +17,14 @@ from hnuiseg.interaction import (
     EachLesion,
     Human,
     LargestError,
+    PredictedPlaces,
     Robot,
     Scene,
     TenClicks,
     error_findings,
     lesion_findings,
     robot,
+    said_of,
 )
 from hnuiseg.volume import Triple
 
@@ -290,6 +292,35 @@ def test_a_hand_slips_in_millimetres_and_errs_as_often_as_said() -> None:
     np.testing.assert_allclose(slips_mm.std(axis=0), 4.0, rtol=0.05)  # rounding adds little
     np.testing.assert_allclose(slips_mm.mean(axis=0), 0.0, atol=0.3)
     assert np.mean([not click.positive for click in clicks]) == pytest.approx(0.2, abs=0.02)
+
+
+# places that the prediction names
+
+
+@given(pair=maps(), seed=seeds)
+def test_at_predicted_places_the_truth_is_said(pair: Pair, seed: int) -> None:
+    predicted, truth = pair
+    clicks = PredictedPlaces(4)(predicted, Scene(truth, SPACING), rng(seed))
+    assert len({click.index for click in clicks}) == len(clicks) <= 4
+    if not predicted.any():
+        assert not clicks
+    for click in clicks:
+        assert predicted[click.index] != 0
+        assert click.positive == (truth[click.index] in (1, 2))
+        of = truth if click.positive else predicted
+        assert of[click.index] == VALUES[click.region]
+
+
+def test_what_nobody_knows_nobody_says() -> None:
+    truth = row("..pn?")
+    for x, expected in enumerate([None, None, "GTVp", "GTVn", None]):
+        click = said_of((0, 0, x), np.zeros_like(truth), truth)
+        if x == 4:
+            assert click is None
+            continue
+        assert click is not None
+        assert click.positive == (expected is not None)
+        assert click.region == (expected or "GTVp")
 
 
 # names and settings

@@ -150,11 +150,13 @@ def test_within_regions_nothing_changes_far_from_every_click(data: Path) -> None
 
 def test_within_regions_the_truth_is_found_click_by_click(data: Path) -> None:
     own = replace(TINY.settings, working_spacing=None)
-    options = AssessOptions(users=("automatic", "each-lesion", "unsteady"), within_region=True)
+    users = ("automatic", "each-lesion", "unsteady", "suggested", "predicted-places")
+    options = AssessOptions(users=users, within_region=True)
     for ref in _tested(data):
         network = Truthful()
         rows = assess_case(ref, Networks(own, network, network, network), options)
-        assert [row["user"] for row in rows[:5]] == ["automatic", "each-lesion", *["unsteady"] * 3]
+        assert [row["user"] for row in rows[:2]] == list(users[:2])
+        assert [row["user"] for row in rows[2:11:3]] == list(users[2:])
         for row in rows:
             assert (row["calibration"] is None) == (row["user"] != "automatic")
             for name, lesions in zip(NAMES, ref.entry.lesions, strict=True):
@@ -360,7 +362,9 @@ def test_a_user_sees_the_last_answer_and_stops_when_content() -> None:
     automatic = Answer(Question(), probabilities(np.zeros_like(truth)))
     scene = Scene(truth, (1.0, 1.0, 1.0))
     generator = np.random.default_rng(0)
-    steps = dict(answers_to(USERS["corrective"], ask, automatic, scene, generator))
+    user = USERS["corrective"]
+    assert user.robot is not None
+    steps = dict(answers_to(user, user.robot, ask, automatic, scene, generator))
     assert list(steps) == [1, 3, 5]
     assert len(asked) == 2
     first, second = asked
@@ -378,6 +382,8 @@ def test_a_user_sees_the_last_answer_and_stops_when_content() -> None:
     "wrong",
     [
         {"users": ("nobody",)},
+        {"users": ("suggested",)},
+        {"users": ("suggested",), "within_region": True, "uncertainty_members": 0},
         {"users": ()},
         {"scans": ("CT", "CT")},
         {"part": "training"},

@@ -9,7 +9,7 @@ from hnuiseg.cli.prepared import ANY, data_option
 from hnuiseg.cli.progress import progress
 
 _USUAL = ("automatic", "each-lesion", "ten-clicks", "corrective")
-_USERS = (*_USUAL, "unsteady")
+_USERS = (*_USUAL, "unsteady", "suggested", "predicted-places")
 _SCANS = {"both": ("PET/CT", "CT"), "pet-ct": ("PET/CT",), "ct": ("CT",)}
 
 
@@ -42,7 +42,7 @@ _SCANS = {"both": ("PET/CT", "CT"), "pet-ct": ("PET/CT",), "ct": ("CT",)}
     "users",
     type=click.Choice(_USERS),
     multiple=True,
-    help="Who clicks; may be given several times. Default: all of these but the last.",
+    help="Who clicks; may be given several times. Default: the first four.",
 )
 @click.option(
     "--within-region",

@@ -37,6 +37,8 @@ from hnuiseg.interaction.robots.cvpr_2025 import Cvpr2025
 from hnuiseg.interaction.robots.each_lesion import EachLesion
 from hnuiseg.interaction.robots.human import Human
 from hnuiseg.interaction.robots.largest_error import LargestError
+from hnuiseg.interaction.robots.pointed import said_of
+from hnuiseg.interaction.robots.predicted_places import PredictedPlaces
 from hnuiseg.interaction.robots.ten_clicks import TenClicks
 from hnuiseg.interaction.scene import Robot, Scene
 from hnuiseg.interaction.sequence import Step, one_after_the_other
@@ -45,7 +47,7 @@ from hnuiseg.interaction.simulate import ROBOTS, robot
 from hnuiseg.interaction.start import Start
 from hnuiseg.interaction.start_cache import automatic_start
 from hnuiseg.interaction.state import State, Values
-from hnuiseg.interaction.suggest import Suggestion, suggest
+from hnuiseg.interaction.suggest import Suggestion, places_in_doubt, suggest
 from hnuiseg.interaction.summary import LesionSummary, lesion_summaries
 from hnuiseg.interaction.training_prompts import correction_clicks, stage_one_clicks
 from hnuiseg.interaction.whole_again import WholeAgain, whole_again
@@ -84,6 +86,7 @@ __all__ = [
     "MergeEdit",
     "Network",
     "Placement",
+    "PredictedPlaces",
     "Question",
     "Region",
     "RelabelEdit",
@@ -117,10 +120,12 @@ __all__ = [
     "one_after_the_other",
     "one_of_each_class",
     "one_of_each_lesion",
+    "places_in_doubt",
     "prompts",
     "random_error",
     "region_of",
     "robot",
+    "said_of",
     "stage_one_clicks",
     "study_hash",
     "suggest",

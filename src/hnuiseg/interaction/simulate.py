@@ -9,6 +9,7 @@ from hnuiseg.interaction.robots.cvpr_2025 import Cvpr2025
 from hnuiseg.interaction.robots.each_lesion import EachLesion
 from hnuiseg.interaction.robots.human import Human
 from hnuiseg.interaction.robots.largest_error import LargestError
+from hnuiseg.interaction.robots.predicted_places import PredictedPlaces
 from hnuiseg.interaction.robots.ten_clicks import TenClicks
 from hnuiseg.interaction.scene import Robot
 
@@ -19,6 +20,7 @@ ROBOTS: Mapping[str, Callable[..., Robot]] = {
     "cvpr-2025": Cvpr2025,
     "autopet-iv": AutopetIV,
     "human": Human,
+    "predicted-places": PredictedPlaces,
 }
 
 

@@ -51,6 +51,16 @@ def suggest(
 ) -> tuple[Suggestion, ...]:
     """Up to so many places, the most promising first; none where nothing is in doubt."""
     pet = None if case.pet is None else case.pet.on_ct.array
+    return places_in_doubt(state, pet, layers, count)
+
+
+def places_in_doubt(
+    state: State,
+    pet: Float[np.ndarray, "z y x"] | None,
+    layers: Sequence[Layer] = (),
+    count: int = 5,
+) -> tuple[Suggestion, ...]:
+    """`suggest` of a state alone, with SUV (g/ml) on its grid or without."""
     uncertain = state.entropy >= np.float32(DOUBT * math.log(3))
     masks = [(uncertain, (_LEAST_ML, math.inf))]
     if pet is not None:

@@ -11,11 +11,13 @@ from jaxtyping import Float, UInt8
 from hnuiseg.cohorts import AnnotatedCase, read_cached
 from hnuiseg.errors import InputRefused
 from hnuiseg.inference import BACKGROUND, Field, PredictOptions, likeliest
-from hnuiseg.interaction import Scene
+from hnuiseg.interaction import Robot, Scene
 from hnuiseg.models import ModelFile, ModelSettings
+from hnuiseg.preprocessing import suv_again
+from hnuiseg.training.assess.guided import Guided
 from hnuiseg.training.assess.measure import calibration_sums, class_measures, ranking
 from hnuiseg.training.assess.options import AssessOptions
-from hnuiseg.training.assess.regions import WithinRegions
+from hnuiseg.training.assess.regions import WithinRegions, entropy_of
 from hnuiseg.training.assess.users import (
     USERS,
     Answer,
@@ -116,8 +118,8 @@ class _Scan:
         for name in options.users:
             user = USERS[name]
             generator = self._generator(options.seed, sha256, user)
-            ask = self._ask(automatic, within_region=options.within_region)
-            for step, answer in answers_to(user, ask, automatic, scene, generator):
+            ask, robot = self._session(user, automatic, options)
+            for step, answer in answers_to(user, robot, ask, automatic, scene, generator):
                 on_ct = self._on_ct(answer.probabilities)
                 labels = likeliest(on_ct)
                 row = {
@@ -134,13 +136,23 @@ class _Scan:
                 else:
                     yield row | self._doubted(self.networks.members, answer.question, labels, on_ct)
 
-    def _ask(self, automatic: Answer, *, within_region: bool) -> Ask:
-        """What answers one user's clicks."""
+    def _session(self, user: User, automatic: Answer, options: AssessOptions) -> tuple[Ask, Robot]:
+        """What answers one user's clicks, and the robot that makes them."""
         network = self.networks.labelling
-        if within_region:
-            with_pet = self.scan == SCANS[0]
-            return WithinRegions(self.sample, network, automatic, with_pet=with_pet)
-        return lambda question: self._asked(network, question)
+        if not options.within_region:
+            assert user.robot is not None  # `AssessOptions` refuses others
+            return lambda question: self._asked(network, question), user.robot
+        with_pet = self.scan == SCANS[0]
+        doubt = suv = None
+        if user.robot is None and self.networks.members is not None:
+            doubt = entropy_of(self._asked(self.networks.members, Question()))
+            if with_pet:
+                scaled = self.sample.images(self.sample.whole)[1]
+                suv = suv_again(scaled, self.networks.settings.pet_scheme)
+        session = WithinRegions(
+            self.sample, network, automatic, doubt=doubt, suv=suv, with_pet=with_pet
+        )
+        return session, user.robot or Guided(session)
 
     def _doubted(
         self,

@@ -38,6 +38,13 @@ class AssessOptions:
                     f"{', '.join(known)}, each once",
                     "name some of these",
                 )
+        guided = [name for name in self.users if USERS[name].robot is None]
+        if guided and not (self.within_region and self.uncertainty_members):
+            raise WrongCall(
+                f"user {guided[0]} without regions or without uncertainty",
+                "suggestions, which a session makes from its doubt",
+                "add --within-region, and leave --uncertainty-members above 1",
+            )
         if self.uncertainty_members == 1:
             raise WrongCall(
                 "1 member for uncertainty", "0, or 2 and more", "ask for 5, or 0 to leave it out"

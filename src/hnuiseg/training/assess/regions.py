@@ -1,14 +1,24 @@
 """Users with a session's guarantee: each click changes its own region and nothing else (law 5)."""
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from hnuiseg.errors import WrongCall
+from hnuiseg.inference import entropy
 from hnuiseg.interaction import Answer as Answered
-from hnuiseg.interaction import Canvas, ClickEdit, Layer, Start, change_of
+from hnuiseg.interaction import (
+    Canvas,
+    ClickEdit,
+    Layer,
+    Start,
+    change_of,
+    places_in_doubt,
+)
 from hnuiseg.interaction import Question as Asked
 from hnuiseg.interaction.boxes import whole
-from hnuiseg.interaction.edits import position
+from hnuiseg.interaction.clicks import Index
+from hnuiseg.interaction.edits import position, voxel
 from hnuiseg.training.assess.users import Answer, Network, Question
 from hnuiseg.training.sample_store import StoredSample
 from hnuiseg.volume import Grid, Triple
@@ -27,24 +37,25 @@ class WithinRegions:
     sha256 = ""  # nothing is bound to it
 
     def __init__(
-        self, sample: StoredSample, network: Network, automatic: Answer, *, with_pet: bool
+        self,
+        sample: StoredSample,
+        network: Network,
+        automatic: Answer,
+        *,
+        doubt: Float[np.ndarray, "z y x"] | None = None,
+        suv: Float[np.ndarray, "z y x"] | None = None,
+        with_pet: bool = True,
     ) -> None:
+        """`doubt`: predictive entropy (nats) of the automatic answer, by default its own pass'."""
         self._sample = sample
         self._network = network
         self._with_pet = with_pet
+        self._suv = suv
         self._grid = Grid.axial(sample.shape, sample.spacing)
-        nothing = np.zeros(sample.shape, dtype=np.float32)
-        self._canvas = Canvas(
-            Start(
-                "automatic",
-                automatic.labels,
-                automatic.probabilities,
-                nothing,
-                None,
-                None,
-                self._grid,
-            )
-        )
+        entropy = entropy_of(automatic.probabilities) if doubt is None else doubt
+        labels, probabilities = automatic.labels, automatic.probabilities
+        start = Start("automatic", labels, probabilities, entropy, None, None, self._grid)
+        self._canvas = Canvas(start)
         self._layers: list[Layer] = []
         self._seen = 0  # clicks
 
@@ -62,6 +73,11 @@ class WithinRegions:
         self._seen = len(question.clicks)
         return self._canvas.state.probabilities.copy()
 
+    def in_doubt(self, count: int) -> tuple[Index, ...]:
+        """The voxels that a session would suggest now, the most promising first."""
+        found = places_in_doubt(self._canvas.state, self._suv, self._layers, count)
+        return tuple(voxel(one.position_mm, self._grid) for one in found)
+
     @property
     def ball_mm(self) -> Triple:
         """Of a click that the network doesn't follow."""
@@ -77,7 +93,12 @@ class WithinRegions:
         return Answered(
             whole(shape),
             probabilities,
-            np.zeros(shape, dtype=np.float32),
+            entropy_of(probabilities),
             None,
             np.ones(shape, dtype=np.int16),
         )
+
+
+def entropy_of(probabilities: Float[np.ndarray, "3 z y x"]) -> Float[np.ndarray, "z y x"]:
+    """Predictive entropy in nats."""
+    return entropy(torch.from_numpy(probabilities)).numpy()

@@ -30,7 +30,7 @@ class User:
     """A robot, how often it clicks, and when is looked at what came of it."""
 
     name: str
-    robot: Robot
+    robot: Robot | None  # None: one that follows the session's suggestions (`Guided`)
     measured_after: tuple[int, ...]  # steps, rising; the last one ends it
     said: str
 
@@ -70,6 +70,20 @@ USERS: Mapping[str, User] = {
             "the same with a hand that is off by 3 mm along each axis (standard deviation) and "
             "says the opposite one time in twenty",
         ),
+        User(
+            "suggested",
+            None,
+            (1, 3, 5),
+            "in each step the two places that `suggest` ranks first; the truth says only what is "
+            "there",
+        ),
+        User(
+            "predicted-places",
+            robot("predicted-places"),
+            (1, 3, 5),
+            "in each step two places on the predicted border or in the middle of the largest "
+            "components, by chance; the truth says only what is there",
+        ),
     )
 }
 USUAL = ("automatic", "each-lesion", "ten-clicks", "corrective")
@@ -101,9 +115,14 @@ Ask = Callable[[Question], Float[np.ndarray, "3 z y x"]]
 
 
 def answers_to(
-    user: User, ask: Ask, automatic: Answer, scene: Scene, generator: np.random.Generator
+    user: User,
+    robot: Robot,
+    ask: Ask,
+    automatic: Answer,
+    scene: Scene,
+    generator: np.random.Generator,
 ) -> Iterator[tuple[int, Answer]]:
-    """The steps that are measured, with the answer after each.
+    """The steps that are measured, with the answer after each; `robot` is the user's own.
 
     A user who finds nothing more to click keeps the last answer: it stands for later steps too.
     """
@@ -118,7 +137,7 @@ def answers_to(
 
     steps = user.measured_after[-1]
     done = 0
-    for done, _ in enumerate(one_after_the_other(user.robot, predict, scene, steps, generator)):
+    for done, _ in enumerate(one_after_the_other(robot, predict, scene, steps, generator)):
         if done in user.measured_after:
             yield done, last
     for step in user.measured_after:
