@@ -105,11 +105,28 @@ def patches_a_second(make: Callable[[int], object]) -> float:
     return round(statistics.median(found), 1)
 
 
-def steps_a_second(patches: Patches, precision: Precision, *, last: bool) -> dict[str, float]:
-    """Steps of the compact network, and the share of them spent waiting for patches."""
-    torch.manual_seed(0)
+def mini_network() -> ResidualEncoderUNet:
     network = build(MINI.settings.network, MINI.settings.network_settings)
     assert isinstance(network, ResidualEncoderUNet)
+    return network
+
+
+def unhalved() -> ResidualEncoderUNet:
+    """As many weights, with a first level at full resolution."""
+    widths, blocks = (16, 32, 64, 128, 160), (1, 1, 2, 2, 2)
+    return ResidualEncoderUNet(widths=widths, blocks=blocks, batch_normed=True)
+
+
+def steps_a_second(
+    patches: Patches,
+    precision: Precision,
+    *,
+    last: bool,
+    made: Callable[[], ResidualEncoderUNet] = mini_network,
+) -> dict[str, float]:
+    """Steps without rounds of corrections, and the share of them spent waiting for patches."""
+    torch.manual_seed(0)
+    network = made()
     if last:
         network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters())
@@ -158,6 +175,9 @@ def main() -> None:
             },
             "float32": steps_a_second(patches, "float32", last=False),
             "bfloat16, channels last": steps_a_second(patches, "bfloat16", last=True),
+            "bfloat16, channels last, first level at full resolution": steps_a_second(
+                patches, "bfloat16", last=True, made=unhalved
+            ),
         }
     text = json.dumps(result, indent=1)
     RESULTS.write_text(text + "\n")
