@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-import uvicorn
 
 from hnuiseg.interaction import Network, Start
 from hnuiseg.server.app import guarded_app
@@ -22,6 +21,7 @@ from hnuiseg.server.queue import Progress
 from hnuiseg.server.run import listening
 from hnuiseg.server.site import Site
 from hnuiseg.server.sources import Answering, Drawing, Source
+from hnuiseg.server.web_server import web_server
 from hnuiseg.server.work_folder import WorkFolder
 from hnuiseg.study import Case
 from hnuiseg.volume import Grid
@@ -185,8 +185,7 @@ def serving(
         port = bound.getsockname()[1]
         site, door = Site.loopback("127.0.0.1", port), Door.new(port, secure=False)
         app = guarded_app(desk, door, site, *([] if static is None else [static]))
-        config = uvicorn.Config(app, log_config=None, lifespan="on", http="h11", ws="none")
-        server = _InThread(config)
+        server = web_server(app, Binding(port=0))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         headers = {"Authorization": f"Bearer {door.token}"}
@@ -198,12 +197,6 @@ def serving(
             server.should_exit = True
             thread.join(30)
             desk.stop()
-
-
-class _InThread(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def turned(case: Case, **more: Any) -> Case:

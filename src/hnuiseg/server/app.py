@@ -105,6 +105,10 @@ def _errors(app: FastAPI) -> None:
             headers["ETag"] = f'"{error.revision}"'
         return JSONResponse(body, status, headers)
 
+    @app.exception_handler(Exception)
+    def of_ours(_: Request, _error: Exception) -> JSONResponse:  # the guard then logs its kind
+        return JSONResponse(body_of(fault()), 500)
+
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         return JSONResponse(body_of(_invalid(error)), 422)

@@ -18,10 +18,9 @@ from hnuiseg.server.sources import Answering, Drawing, Source
 from hnuiseg.server.work_folder import WorkFolder
 
 if TYPE_CHECKING:
-    import uvicorn
+    from hnuiseg.server.web_server import Quiet
 
-_GRACE_S = 30  # for an edit that is being made
-_MOST_CONNECTIONS = 256
+_BACKLOG = 128
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -52,19 +51,22 @@ def serve(served: Served, binding: Binding, ready: Callable[[str], None]) -> Non
             "hnuiseg with its serving extra",
             "pip install 'hnuiseg[serve]'",
         ) from error
-    with listening(binding) as door_step:
-        port = int(door_step.getsockname()[1])
+    from hnuiseg.server.app import guarded_app
+    from hnuiseg.server.web_server import web_server
+
+    with listening(binding) as step:
+        port = int(step.getsockname()[1])
         site = binding.site(port)
         door = Door.new(port, secure=site.secure)
         desk = Desk(served.work, served.sources, served.drawings, served.answering, served.limits)
         try:
-            server = _server(desk, binding, door, port)
+            server = web_server(guarded_app(desk, door, site), binding)
             with _ending(server, desk):
                 if served.ahead:
                     for row in desk.studies():
                         desk.predict(row.id)
                 ready(f"{site.origins[0]}/?token={door.token}")
-                server.run(sockets=[door_step])
+                server.run(sockets=[step])
         finally:
             desk.stop()
 
@@ -72,55 +74,28 @@ def serve(served: Served, binding: Binding, ready: Callable[[str], None]) -> Non
 @contextlib.contextmanager
 def listening(binding: Binding) -> Iterator[socket.socket]:
     """A socket on the address; connections wait there until the server answers."""
-    try:
-        found = socket.getaddrinfo(binding.host.strip("[]"), binding.port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = found[0]
-        with socket.socket(family, kind, protocol) as bound:
+    with contextlib.ExitStack() as stack:
+        try:
+            found = socket.getaddrinfo(
+                binding.host.strip("[]"), binding.port, type=socket.SOCK_STREAM
+            )
+            family, kind, protocol, _, address = found[0]
+            bound = stack.enter_context(socket.socket(family, kind, protocol))
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(address)
-            bound.listen(_MOST_CONNECTIONS)
-            yield bound
-    except OSError as error:
-        raise WrongCall(
-            f"nothing can listen at --host {binding.host!r:.80} --port {binding.port} "
-            f"({error.strerror or error})",
-            "an address of this machine and a port that is free",
-            "name another --port, or 0 for any",
-        ) from error
-
-
-def _server(desk: Desk, binding: Binding, door: Door, port: int) -> "uvicorn.Server":
-    import uvicorn
-
-    from hnuiseg.server.app import guarded_app
-
-    class Quiet(uvicorn.Server):
-        """Signals are ours: uvicorn would raise them again after it has ended cleanly."""
-
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
-    config = uvicorn.Config(
-        guarded_app(desk, door, binding.site(port)),
-        access_log=False,  # ours has no queries
-        log_config=None,
-        proxy_headers=False,  # whoever sends X-Forwarded-For may be anybody
-        server_header=False,
-        date_header=False,
-        http="h11",
-        ws="none",
-        lifespan="on",
-        timeout_graceful_shutdown=_GRACE_S,
-        limit_concurrency=_MOST_CONNECTIONS,
-        ssl_certfile=binding.tls_cert,
-        ssl_keyfile=None if binding.tls_key is None else str(binding.tls_key),
-    )
-    return Quiet(config)
+            bound.listen(_BACKLOG)
+        except OSError as error:
+            raise WrongCall(
+                f"nothing can listen at --host {binding.host!r:.80} --port {binding.port} "
+                f"({error.strerror or error})",
+                "an address of this machine and a port that is free",
+                "name another --port, or 0 for any",
+            ) from error
+        yield bound
 
 
 @contextlib.contextmanager
-def _ending(server: "uvicorn.Server", desk: Desk) -> Iterator[None]:
+def _ending(server: "Quiet", desk: Desk) -> Iterator[None]:
     """While it serves, signals end it: a first one cleanly, a second one at once."""
 
     def end(_number: int, _frame: FrameType | None) -> None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from hnuiseg.server import arrays
-from hnuiseg.server.boxes_asked import asked, whole
+from hnuiseg.server.boxes_asked import STEPS, asked, whole
 from hnuiseg.server.desk import Desk
 from hnuiseg.server.refusals import Refused
 from hnuiseg.server.routes.common import BINARY, Id, refusing, sent
@@ -25,7 +25,12 @@ from hnuiseg.server.wire import (
 Box = Annotated[str | None, Query(max_length=100, description="z0,y0,x0,z1,y1,x1: first, end")]
 Axis = Annotated[Literal["z", "y", "x"] | None, Query(description="with index: one stored slice")]
 SliceIndex = Annotated[int | None, Query(ge=0, le=1_000_000)]
-Step = Annotated[Literal[1, 2, 4], Query(description="every so many voxels along each axis")]
+Step = Annotated[  # no Literal: queries are text, and none of its numbers would be found
+    int,
+    Query(
+        json_schema_extra={"enum": list(STEPS)}, description="every so many voxels along each axis"
+    ),
+]
 
 
 def study_routes(desk: Desk) -> APIRouter:
