@@ -1,10 +1,11 @@
 """A server of made cases on a real port of this machine, and a client that knows its token."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,12 @@ class Served:
 
     @property
     def study(self) -> str:
-        return self.desk.studies()[0].id
+        return self.desk.roll.rows()[0].id
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.http.get(path, **more)
 
-    def json(self, path: str) -> Any:
+    def shown(self, path: str) -> Any:
         answer = self.get(path)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -55,7 +56,7 @@ class Served:
     def ready(self) -> None:
         """Until the first study's automatic result is there."""
         self.http.post(f"/api/studies/{self.study}/automatic")
-        self.wait(lambda: self.json(f"/api/studies/{self.study}")["state"] in _READY)
+        self.wait(lambda: self.shown(f"/api/studies/{self.study}")["state"] in _READY)
 
     def wait(self, until: Callable[[], bool], seconds: float = 20.0) -> None:
         end = time.monotonic() + seconds
@@ -95,7 +96,7 @@ class Tab:
         return self
 
     def seen(self) -> Any:
-        body = self.served.json(self.at)
+        body = self.served.shown(self.at)
         self.revision = body["revision"]
         return body
 
@@ -123,8 +124,6 @@ class Tab:
 
 def array_of(answer: httpx.Response) -> tuple[np.ndarray, dict[str, Any]]:
     """Bytes and header as docs/reference/server.md says."""
-    import json
-
     assert answer.status_code == 200, answer.text
     header: dict[str, Any] = json.loads(answer.headers["Hnuiseg-Array"])
     array = np.frombuffer(answer.content, dtype=header["dtype"]).reshape(header["shape"])
@@ -155,7 +154,7 @@ def made_answering(
     def at_random(_: Case) -> Network:
         return RandomNetwork(np.random.default_rng(0))
 
-    return Answering(CARD, network or at_random, start or automatic)
+    return Answering(CARD, network or at_random, start or automatic, lambda _: None)
 
 
 def zeros(grid: Grid) -> np.ndarray:
@@ -197,7 +196,3 @@ def serving(
             server.should_exit = True
             thread.join(30)
             desk.stop()
-
-
-def turned(case: Case, **more: Any) -> Case:
-    return replace(case, **more)

@@ -137,7 +137,7 @@ def test_law_06_killed_between_and_amid_edits_nothing_acknowledged_is_lost(
     assert set(known) <= set(edits)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(
     number: signal.Signals, tmp_path: Path, ct_file: Path, model_file: Path
 ) -> None:

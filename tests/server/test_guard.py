@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ _PARTS = {"code", "came", "allowed", "remedy"}
 
 def routes(served: Served) -> Iterator[tuple[str, str]]:
     """Every method and address of the API, with ids that name nothing."""
-    paths: dict[str, Any] = served.json("/api/openapi.json")["paths"]
+    paths: dict[str, Any] = served.shown("/api/openapi.json")["paths"]
     for path, methods in paths.items():
         filled = path.replace("{edit}", "1").replace("{map_name}", "labels")
         for method in methods:
@@ -120,7 +121,7 @@ def test_a_fault_of_ours_says_nothing_of_where(
     def broken() -> None:
         raise RuntimeError("/secret/path of Nobody^No")
 
-    monkeypatch.setattr(served.desk, "studies", broken)
+    monkeypatch.setattr(served.desk.roll, "rows", broken)
     answer = served.get("/api/studies")
     refused(answer, 500, "fault")
     assert "secret" not in answer.text
@@ -170,8 +171,6 @@ def test_no_path_leads_out_of_the_static_files(path: str, tmp_path: Path) -> Non
     (tmp_path / "audit.jsonl").write_text("secret")
     (static / ".hidden").write_text("secret")
     (static / "link.txt").symlink_to(tmp_path / "audit.jsonl")
-    from urllib.parse import unquote
-
     for asked in (path, unquote(path)):
         with pytest.raises(Refused) as error:
             static_file(static, asked)
@@ -212,7 +211,7 @@ def test_law_logs_name_no_id_no_query_no_patient(
 
 
 def test_the_api_is_described(served: Served) -> None:
-    described = served.json("/api/openapi.json")
+    described = served.shown("/api/openapi.json")
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             assert operation["summary"], (method, path)

@@ -1,5 +1,6 @@
 """Sessions over HTTP: what is shown, what an edit sends, two tabs, revisions, restarts."""
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -200,8 +201,6 @@ def test_one_of_two_changes_of_the_same_revision_is_done(served: Served) -> None
 def test_what_is_no_edit_is_refused_and_changes_nothing(
     served: Served, edit: dict[str, Any]
 ) -> None:
-    import json
-
     tab = shared_tab(served)
     before = tab.seen()["revision"]
     content = json.dumps({"edit": edit})
@@ -216,7 +215,7 @@ def test_the_voxel_under_the_cursor_is_what_the_maps_show(served: Served) -> Non
     tab = served.begun()
     tab.edit(brush())
     x, y, z = INSIDE_MM
-    value = served.json(f"{tab.at}/value?x={x}&y={y}&z={z}")
+    value = served.shown(f"{tab.at}/value?x={x}&y={y}&z={z}")
     index = tuple(value["index"])
     assert value["label"] == 1
     assert value["probabilities"] == [0, 1, 0]
@@ -235,12 +234,12 @@ def test_the_voxel_under_the_cursor_is_what_the_maps_show(served: Served) -> Non
 def test_lesions_come_flagged_first_and_suggestions_lie_in_the_image(served: Served) -> None:
     tab = served.begun()
     tab.edit(brush((-30.0, 20.0, 130.0)))
-    lesions = served.json(f"{tab.at}/lesions")["lesions"]
+    lesions = served.shown(f"{tab.at}/lesions")["lesions"]
     assert {lesion["class"] for lesion in lesions} == {"GTVp", "GTVn"}
     flagged = [bool(lesion["reasons"]) for lesion in lesions]
     assert flagged == sorted(flagged, reverse=True)
     assert any(flagged)
-    places = served.json(f"{tab.at}/suggestions?count=3")["suggestions"]
+    places = served.shown(f"{tab.at}/suggestions?count=3")["suggestions"]
     assert len(places) <= 3
     for place in places:
         x, y, z = place["position_mm"]
@@ -266,7 +265,7 @@ def test_images_of_a_study_are_those_of_the_case(served: Served) -> None:
     box = ",".join(str(v) for v in [0, 0, 0, *GRID.shape])
     ct, _ = array_of(served.get(f"{at}/ct", params={"box": box}))
     np.testing.assert_array_equal(ct, case.ct.array)
-    told = served.json(f"{at}/image")
+    told = served.shown(f"{at}/image")
     cropped, header = array_of(served.get(f"{at}/ct"))
     assert header["start"] == told["body_start"]
     assert list(cropped.shape) == told["body_shape"]
@@ -296,27 +295,27 @@ def test_a_study_goes_from_not_opened_to_approved(tmp_path: Path) -> None:
 
     with serving(tmp_path / "w", answering=made_answering(slowly)) as served:
         at = f"/api/studies/{served.study}"
-        assert served.json(at)["state"] == "not-opened"
+        assert served.shown(at)["state"] == "not-opened"
         begin = {"study": served.study}
         answer = served.http.post("/api/sessions", json=begin)
         assert (answer.status_code, error_of(answer)) == (409, "not-ready")
         assert error_of(served.get(f"{at}/ct")) == "study-not-open"
         first = served.http.post(f"{at}/automatic").json()
-        served.wait(lambda: (served.json(at)["job"]["eta_s"] or 0) > 0)
-        assert served.json(at)["state"] == "predicting"
+        served.wait(lambda: (served.shown(at)["job"]["eta_s"] or 0) > 0)
+        assert served.shown(at)["state"] == "predicting"
         assert served.http.post(f"{at}/automatic").json()["id"] == first["id"]
-        assert [job["id"] for job in served.json("/api/queue")["jobs"]] == [first["id"]]
+        assert [job["id"] for job in served.shown("/api/queue")["jobs"]] == [first["id"]]
         assert served.http.delete(f"/api/queue/{first['id']}").status_code == 204
-        served.wait(lambda: bool(served.json(at)["state"] == "not-opened"))
+        served.wait(lambda: bool(served.shown(at)["state"] == "not-opened"))
         gate.set()
         tab = served.begun()
-        assert served.json(at)["state"] == "in-session"
+        assert served.shown(at)["state"] == "in-session"
         assert tab.change("POST", "/approval", {"name": "Dr A"}).status_code == 201
-        assert served.json(at)["state"] == "approved"
+        assert served.shown(at)["state"] == "approved"
         tab.edit(brush())
-        assert served.json(at)["state"] == "in-session"
+        assert served.shown(at)["state"] == "in-session"
         close(tab)
-        assert served.json(at)["state"] == "saved"
+        assert served.shown(at)["state"] == "saved"
 
 
 def test_pictures_come_while_a_click_is_answered(tmp_path: Path) -> None:
@@ -355,7 +354,7 @@ def test_a_session_may_begin_with_a_drawing(tmp_path: Path) -> None:
 
     drawings = [Drawing("rt.dcm", "a", begin), Drawing("other.dcm", "b", unfit)]
     with serving(tmp_path / "w", drawings=drawings) as served:
-        one, two = served.json("/api/studies")["starts"]
+        one, two = served.shown("/api/studies")["starts"]
         answer = served.http.post("/api/sessions", json={"study": served.study, "start": one["id"]})
         tab = Tab(served, answer.json()["id"]).held()
         assert answer.json()["notes"] == ["one left out"]
@@ -366,7 +365,7 @@ def test_a_session_may_begin_with_a_drawing(tmp_path: Path) -> None:
         assert error_of(answer) == "input-refused"
         answer = served.http.post("/api/sessions", json={"study": served.study, "start": "x"})
         assert answer.status_code == 404
-        assert len(served.json(f"/api/studies/{served.study}")["sessions"]) == 1
+        assert len(served.shown(f"/api/studies/{served.study}")["sessions"]) == 1
 
 
 def test_law_06_a_restarted_server_shows_the_same_bits(tmp_path: Path) -> None:
@@ -378,7 +377,7 @@ def test_law_06_a_restarted_server_shows_the_same_bits(tmp_path: Path) -> None:
         before, revision, study = everything(tab), tab.revision, served.study
     with serving(tmp_path / "w") as served:
         assert served.study == study  # a page that stayed open finds it again
-        assert served.json(f"/api/studies/{study}")["state"] == "saved"
+        assert served.shown(f"/api/studies/{study}")["state"] == "saved"
         assert error_of(served.get(tab.at)) == "session-closed"
         again = Tab(served, tab.id)
         assert served.http.post(f"{again.at}/open").json()["revision"] == revision
@@ -410,7 +409,7 @@ def test_ids_say_nothing_and_cannot_be_guessed(tmp_path: Path) -> None:
     found = []
     for name in ("a", "b"):
         with serving(tmp_path / name, sources=[made_source(), made_source(label="x")]) as served:
-            rows = served.json("/api/studies")["studies"]
+            rows = served.shown("/api/studies")["studies"]
             tab = served.begun()
             found += [*(row["id"] for row in rows), tab.id, tab.lease]
     assert len(set(found)) == len(found)  # another work folder, other ids of the same studies

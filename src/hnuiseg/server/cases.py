@@ -39,7 +39,7 @@ class Shelf:
     """Cases by the id of their study; all methods may be called from any thread."""
 
     def __init__(self, answering: Answering, spare: int) -> None:
-        self._answering = answering
+        self.answering = answering
         self._spare = spare
         self._lock = threading.Lock()
         self._cases: dict[str, Loaded] = {}  # the one that was used last is last
@@ -51,7 +51,7 @@ class Shelf:
         if found is not None:
             return found
         case = source.read(progress)
-        made = Loaded.of(case, self._answering.network(case))
+        made = Loaded.of(case, self.answering.network(case))
         with self._lock:
             kept = self._cases.setdefault(study, made)
             self._shed()

@@ -8,12 +8,10 @@ was written first to the session's folder, then to the audit file.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Literal
 
-from hnuiseg.errors import HnuisegError
-from hnuiseg.interaction import Edit, InteractiveSession, Start
+from hnuiseg.interaction import Edit, InteractiveSession
 from hnuiseg.interaction.edits import check_edit, kind_of
 from hnuiseg.server import exports
 from hnuiseg.server.cases import Loaded, Shelf
@@ -28,49 +26,13 @@ from hnuiseg.server.open_session import (
     changed_box,
     closed_session,
 )
-from hnuiseg.server.queue import Cancelled, ComputeQueue, Job, JobView, Progress
+from hnuiseg.server.queue import ComputeQueue, Job, Progress
 from hnuiseg.server.refusals import Refused, unknown
+from hnuiseg.server.roll import Roll
 from hnuiseg.server.sources import Answering, Drawing, Source
 from hnuiseg.server.work_folder import About, WorkFolder, new_id
 
-StudyState = Literal[
-    "not-opened", "waiting", "predicting", "ready", "saved", "in-session", "approved", "failed"
-]
 AUTOMATIC = "automatic"
-
-
-@dataclass(eq=False)
-class _Study:
-    """One study and what became of it."""
-
-    id: str
-    source: Source
-    start: Start | None = None
-    job: Job | None = None
-    problem: HnuisegError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRow:
-    """A session in the list of its study."""
-
-    about: About
-    is_open: bool
-    approval: Approval | None
-    approval_stands: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StudyRow:
-    """A study in the list."""
-
-    id: str
-    label: str
-    state: StudyState
-    job: JobView | None
-    problem: HnuisegError | None
-    in_memory: bool
-    sessions: tuple[SessionRow, ...]
 
 
 class Desk:
@@ -91,11 +53,11 @@ class Desk:
         self.queue = ComputeQueue()
         self.drawings = {work.id_of(d.key): d for d in drawings}
         self._answering = answering
-        self._studies = {
-            study_id: _Study(study_id, s) for s in sources for study_id in [work.id_of(s.key)]
-        }
         self._shelf = Shelf(answering, self.limits.spare_cases)
         self._open: dict[str, OpenSession] = {}
+        self.roll = Roll(
+            work, self.history, self.queue, self._shelf, sources, self._open.__contains__
+        )
         self._stopped = False
 
     @property
@@ -103,45 +65,11 @@ class Desk:
         """Of the model that answers."""
         return self._answering.card.name
 
-    # studies
-
-    def studies(self) -> tuple[StudyRow, ...]:
-        """In the order in which they were named."""
-        return tuple(self._row(study) for study in self._studies.values())
-
-    def study(self, study_id: str) -> StudyRow:
-        """One of them."""
-        return self._row(self._known(study_id))
-
-    def loaded(self, study_id: str) -> Loaded:
-        """A study's images, where they are in memory."""
-        return self._shelf.present(self._known(study_id).id)
-
-    def predict(self, study_id: str) -> Job:
-        """Its automatic pass, in the queue; the one that is there already where there is one."""
-        study = self._known(study_id)
-        if study.job is not None and study.job.state in ("waiting", "running"):
-            return study.job
-
-        def work(progress: Progress) -> None:
-            study.problem = None
-            try:
-                loaded = self._shelf.load(study.id, study.source, progress)
-                study.start = self._answering.start(loaded.case, progress)
-            except Cancelled:
-                raise
-            except HnuisegError as error:
-                study.problem = error
-                raise
-
-        study.job = self.queue.submit("automatic", work, study=study.id)
-        return study.job
-
     # opening and closing sessions
 
     def begin(self, study_id: str, start: str = AUTOMATIC) -> Job:
         """A new session of a study; its job ends with an `OpenSession`."""
-        study = self._known(study_id)
+        study = self.roll.known(study_id)
         drawing = None if start == AUTOMATIC else self.drawings.get(start)
         if start != AUTOMATIC and drawing is None:
             raise unknown("start")
@@ -183,9 +111,9 @@ class Desk:
     def open_again(self, session_id: str) -> Job:
         """A session that lies on disk, bit for bit as it was; or the one that is open."""
         about = next((a for a in self.work.sessions() if a.id == session_id), None)
-        study = self._studies.get(about.study) if about is not None else None
-        if about is None or study is None:
+        if about is None:
             raise unknown("session")
+        study = self.roll.known(about.study)
         if session_id not in self._open:
             self._check_room()
 
@@ -241,8 +169,8 @@ class Desk:
                 if time.monotonic() - session.used >= self.limits.idle_s:
                     self._close(session)
 
-        idle = (s for s in self._open.values())
-        if any(time.monotonic() - s.used >= self.limits.idle_s for s in idle):
+        now = time.monotonic()
+        if any(now - session.used >= self.limits.idle_s for session in list(self._open.values())):
             self.queue.submit("housekeeping", work)
 
     # changing a session
@@ -377,6 +305,8 @@ class Desk:
         lease = Lease(self.limits.lease_s)
         session = OpenSession(about, loaded, interactive, lease, unpin)
         self._open[about.id] = session
+        with suppress(Refused):  # no room in the queue, or the end: the first click then pays
+            self.queue.submit("housekeeping", lambda _: self._answering.prepare(loaded.network))
         return session
 
     def _shut(self, session_id: str, interactive: InteractiveSession) -> None:
@@ -401,50 +331,6 @@ class Desk:
                 f"{self.limits.sessions} open at once, as each holds its images in memory",
                 "close one; it can be opened again, and no edit is lost",
             )
-
-    def _known(self, study_id: str) -> _Study:
-        found = self._studies.get(study_id)
-        if found is None:
-            raise unknown("study")
-        return found
-
-    def _row(self, study: _Study) -> StudyRow:
-        sessions = tuple(
-            SessionRow(
-                about,
-                about.id in self._open,
-                self.history.approval(about.id),
-                self.history.stands(about.id),
-            )
-            for about in self.work.sessions()
-            if about.study == study.id
-        )
-        job = study.job
-        return StudyRow(
-            study.id,
-            study.source.label,
-            _state(study, sessions),
-            None if job is None else self.queue.view_of(job),
-            study.problem,
-            self._shelf.holds(study.id),
-            sessions,
-        )
-
-
-def _state(study: _Study, sessions: Sequence[SessionRow]) -> StudyState:
-    """The one word for a list: what runs first, then how far people came, then the machine."""
-    job = study.job
-    if job is not None and job.state in ("waiting", "running"):
-        return "waiting" if job.state == "waiting" else "predicting"
-    if any(row.approval_stands for row in sessions):
-        return "approved"
-    if any(row.is_open for row in sessions):
-        return "in-session"
-    if sessions:
-        return "saved"
-    if study.start is not None:
-        return "ready"
-    return "not-opened" if study.problem is None else "failed"
 
 
 def _told(session: OpenSession) -> dict[str, str]:

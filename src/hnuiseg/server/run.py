@@ -63,8 +63,8 @@ def serve(served: Served, binding: Binding, ready: Callable[[str], None]) -> Non
             server = web_server(guarded_app(desk, door, site), binding)
             with _ending(server, desk):
                 if served.ahead:
-                    for row in desk.studies():
-                        desk.predict(row.id)
+                    for row in desk.roll.rows():
+                        desk.roll.predict(row.id)
                 ready(f"{site.origins[0]}/?token={door.token}")
                 server.run(sockets=[step])
         finally:

@@ -42,6 +42,7 @@ class Answering:
     card: Card
     network: Callable[[Case], Network]
     start: Callable[[Case, Progress], Start]  # the automatic result, from the cache where it is
+    prepare: Callable[[Network], None]  # so that the first click waits for less
 
 
 def study_source(path: Path, stated: Stated) -> Source:
@@ -80,8 +81,14 @@ def drawing(path: Path, roi_names: Path | None = None) -> Drawing:
 
 def answering(model: ModelFile, options: PredictOptions, cache: Path) -> Answering:
     """A model file with its options."""
+
+    def prepare(network: Network) -> None:
+        assert isinstance(network, CaseNetwork)  # as made below
+        network.prepare()
+
     return Answering(
         model.card,
         lambda case: CaseNetwork(case, model, options),
         lambda case, progress: automatic_start(case, model, options, cache, progress),
+        prepare,
     )

@@ -19,12 +19,12 @@ from hnuiseg.interaction import (
 )
 from hnuiseg.interaction.boxes import Box, shape_of, start_of
 from hnuiseg.interaction.outcome import told
-from hnuiseg.server.desk import SessionRow, StudyRow
 from hnuiseg.server.exports import Exported
 from hnuiseg.server.history import Approval
 from hnuiseg.server.open_session import Done, OpenSession
 from hnuiseg.server.queue import JobView
 from hnuiseg.server.refusals import body_of
+from hnuiseg.server.roll import SessionRow, StudyRow
 
 _EDIT = {"oneOf": edits_schema()["properties"]["edits"]["items"]["oneOf"]}
 EditJson = Annotated[dict[str, Any], WithJsonSchema(_EDIT)]

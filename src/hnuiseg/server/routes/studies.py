@@ -40,13 +40,13 @@ def study_routes(desk: Desk) -> APIRouter:
     @router.get("/api/studies", summary="Studies with their state", responses=refusing())
     def studies() -> StudiesBody:
         return StudiesBody(
-            studies=[study_body(row) for row in desk.studies()],
+            studies=[study_body(row) for row in desk.roll.rows()],
             starts=[StartBody(id=key, label=d.label) for key, d in desk.drawings.items()],
         )
 
     @router.get("/api/studies/{study}", summary="One study", responses=refusing(404))
     def study(study: Id) -> StudyBody:
-        return study_body(desk.study(study))
+        return study_body(desk.roll.row(study))
 
     @router.post(
         "/api/studies/{study}/automatic",
@@ -55,7 +55,7 @@ def study_routes(desk: Desk) -> APIRouter:
         responses=refusing(404, 429, 503),
     )
     def automatic(study: Id) -> JobBody:
-        return job_body(desk.queue.view_of(desk.predict(study)))
+        return job_body(desk.queue.view_of(desk.roll.predict(study)))
 
     @router.get("/api/queue", summary="What computes and what waits", responses=refusing())
     def queue() -> QueueBody:
@@ -77,7 +77,7 @@ def study_routes(desk: Desk) -> APIRouter:
         responses=refusing(404, 409),
     )
     def image(study: Id) -> ImageBody:
-        loaded = desk.loaded(study)
+        loaded = desk.roll.loaded(study)
         case = loaded.case
         (z, y, x), grid = loaded.body, case.ct.grid
         return ImageBody(
@@ -103,7 +103,7 @@ def study_routes(desk: Desk) -> APIRouter:
         index: SliceIndex = None,
         step: Step = 1,
     ) -> StreamingResponse:
-        loaded = desk.loaded(study)
+        loaded = desk.roll.loaded(study)
         volume = loaded.case.ct
         where = asked(volume.grid, loaded.body, box=box, axis=axis, index=index, step=step)
         return sent(request, arrays.ct(volume.array, where))
@@ -125,7 +125,7 @@ def study_routes(desk: Desk) -> APIRouter:
             Literal["ct", "native"], Query(description="on the CT's grid, or the PET's own")
         ] = "ct",
     ) -> StreamingResponse:
-        loaded = desk.loaded(study)
+        loaded = desk.roll.loaded(study)
         image = loaded.case.pet
         if image is None:
             raise Refused(
