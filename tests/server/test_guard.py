@@ -225,6 +225,14 @@ def test_the_api_is_described(served: Served) -> None:
     assert "http" not in json.dumps(described["paths"])
 
 
+def test_every_address_is_in_the_reference(served: Served) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "server.md"
+    told = page.read_text(encoding="utf-8")
+    for path, methods in served.shown("/api/openapi.json")["paths"].items():
+        for method in methods:
+            assert f"| `{method.upper()} {path}` |" in told
+
+
 def test_nothing_upgrades_to_a_socket(served: Served) -> None:
     upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"

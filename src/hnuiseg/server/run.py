@@ -1,6 +1,7 @@
 """Run the server until it is told to end."""
 
 import contextlib
+import logging
 import signal
 import socket
 import threading
@@ -51,6 +52,7 @@ def serve(served: Served, binding: Binding, ready: Callable[[str], None]) -> Non
             "hnuiseg with its serving extra",
             "pip install 'hnuiseg[serve]'",
         ) from error
+    logging.getLogger("hnuiseg.server").setLevel(logging.INFO)  # shown with --debug alone
     from hnuiseg.server.app import guarded_app
     from hnuiseg.server.web_server import web_server
 
