@@ -11,13 +11,13 @@ from urllib.parse import unquote
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hnuiseg.server.guard import MOST_BODY_BYTES
 from hnuiseg.server.refusals import Refused
 from hnuiseg.server.static_files import static_file
-from served import Served, serving
+from served import Served, Tab, serving
 
 _PARTS = {"code", "came", "allowed", "remedy"}
 
@@ -113,6 +113,52 @@ def test_errors_of_every_kind_have_one_shape(served: Served) -> None:
     refused(served.http.post("/api/sessions", json={"study": "x", "no": 1}), 422, "invalid-request")
     deep = b'{"study":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     assert 400 <= served.http.post("/api/sessions", content=deep).status_code < 500
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+jsons = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["edit", "class", "value", "name", "study"]), inner)
+    ),
+    max_leaves=6,
+)
+edits = st.fixed_dictionaries(
+    {"edit": st.sampled_from(["click", "box", "brush", "lock", "split", "delete-several"])},
+    optional=dict.fromkeys(["class", "position_mm", "positions_mm", "brush_mm", "to"], jsons),
+)
+
+
+@settings(max_examples=60)
+@given(body=jsons | st.fixed_dictionaries({"edit": edits}), where=st.integers(0, 100))
+def test_law_no_request_is_a_fault_of_ours(served: Served, body: Any, where: int) -> None:
+    """Whatever JSON comes to whatever route, of a session that is there."""
+    tab = session_of(served)
+    posts = [path for method, path in addresses(served) if method == "POST"]
+    path = posts[where % len(posts)].replace("{session}", tab.id).replace("{study}", served.study)
+    headers = {"Hnuiseg-Lease": tab.lease, "If-Match": tab.seen()["revision"]}
+    headers["Content-Type"] = "application/json"
+    answer = served.http.post(path, content=json.dumps(body), headers=headers)
+    assert answer.status_code < 500, (path, answer.text)
+    if path.endswith("/close") and answer.is_success:
+        assert served.http.post(f"{tab.at}/open").is_success
+        tab.held()
+
+
+_TABS: dict[str, Tab] = {}
+
+
+def session_of(served: Served) -> Tab:
+    key = served.site.origins[0]
+    if key not in _TABS:
+        _TABS[key] = served.begun()
+    return _TABS[key]
+
+
+def addresses(served: Served) -> list[tuple[str, str]]:
+    paths = served.shown("/api/openapi.json")["paths"]
+    return [(m.upper(), path) for path, methods in paths.items() for m in methods]
 
 
 def test_a_fault_of_ours_says_nothing_of_where(

@@ -112,4 +112,12 @@ def test_what_cannot_be_recorded_is_not_acknowledged(tmp_path: Path) -> None:
             assert tab.change("POST", "/exports", {"formats": ["nifti"]}).status_code == 500
         assert served.shown(f"{tab.at}/exports")["exports"] == []
         assert list((tmp_path / "w" / "exports").iterdir()) == []
-        tab.edit(brush())
+        full = Fault(os.write, 0, OSError(28, "No space left on device"))
+        with mock.patch("hnuiseg.server.audit.os.write", full):
+            answer = tab.change("POST", "/edits", {"edit": brush()})
+        assert answer.status_code == 507
+        assert "the change is kept" in answer.json()["error"]["came"]
+        assert len(tab.seen()["edits"]) == 1
+        tab.edit(click())
+        gone_on = records(served)[-1]  # names a revision that no line has: the gap shows
+        assert gone_on["before"] not in [r.get("revision") for r in records(served)]

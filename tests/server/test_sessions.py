@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hnuiseg.errors import InputRefused
-from hnuiseg.interaction import Answer, Question, Start, edit_to_json
+from hnuiseg.inference import Prediction, PredictOptions, predict
+from hnuiseg.interaction import Answer, CaseNetwork, Click, Question, Start, edit_to_json
+from hnuiseg.server.boxes_asked import whole
 from hnuiseg.server.limits import Limits
-from hnuiseg.server.queue import Progress
-from hnuiseg.server.sources import Drawing
+from hnuiseg.server.queue import ComputeQueue, Progress
+from hnuiseg.server.sources import Drawing, Source
 from hnuiseg.server.work_folder import WorkFolder
 from hnuiseg.study import Case
 from made_case import GRID, ball_labels, made_case, made_prediction
@@ -32,6 +34,7 @@ from served import (
     made_source,
     serving,
 )
+from small_model import small_case, small_model, small_network_registered
 
 MAPS = ("labels", "locked", "probability", "entropy", "mutual-information")
 
@@ -341,6 +344,89 @@ def test_pictures_come_while_a_click_is_answered(tmp_path: Path) -> None:
         gate.set()
         thread.join(20)
         assert clicked[0]["edit_id"] == 1
+
+
+def test_a_click_that_is_being_answered_when_the_server_is_told_to_end_is_whole(
+    tmp_path: Path,
+) -> None:
+    thinking, gate = threading.Event(), threading.Event()
+
+    class Slow(RandomNetwork):
+        def answer(self, question: Question) -> Answer:
+            thinking.set()
+            assert gate.wait(20)
+            return super().answer(question)
+
+    slow = made_answering(network=lambda _: Slow(np.random.default_rng(0)))
+    with serving(tmp_path / "w", answering=slow) as served:
+        tab = served.begun()
+        clicked: list[Any] = []
+        thread = threading.Thread(target=lambda: clicked.append(tab.edit(click())))
+        thread.start()
+        assert thinking.wait(20)
+        served.desk.refuse_more()
+        with httpx.Client(base_url=served.site.origins[0], headers=served.http.headers) as other:
+            answer = other.post(f"{tab.at}/open")
+            assert (answer.status_code, error_of(answer)) == (503, "stopping")
+        gate.set()
+        thread.join(20)
+        done = clicked[0]["revision"]
+    with serving(tmp_path / "w") as served:
+        shown = served.http.post(f"{tab.at}/open").json()
+        assert (shown["revision"], len(shown["edits"])) == (done, 1)
+
+
+@pytest.mark.parametrize("error", [InputRefused("no CT", "one CT", "give one"), MemoryError("/x")])
+def test_a_study_that_fails_says_why_and_may_be_tried_again(
+    error: Exception, tmp_path: Path
+) -> None:
+    failures = [error]
+
+    def read(_: Progress) -> Case:
+        for failure in failures:
+            raise failure
+        return made_case()
+
+    with serving(tmp_path / "w", sources=[Source("a", "a", read)]) as served:
+        at = f"/api/studies/{served.study}"
+        served.http.post(f"{at}/automatic")
+        served.wait(lambda: bool(served.shown(at)["state"] == "failed"))
+        problem = served.shown(at)["problem"]
+        assert problem["came"] == "no CT" or problem["code"] == "fault"
+        assert "/x" not in str(problem)
+        failures.clear()
+        served.begun()
+        assert served.shown(at)["problem"] is None
+
+
+def test_law_03_a_pass_that_let_a_click_through_is_the_same_to_the_bit() -> None:
+    """The click is answered in the middle of the pass, by the same thread."""
+    with small_network_registered():
+        case, model = small_case(), small_model()
+        options = PredictOptions(members=3, threads=1)
+        plain = predict(case, model, options)
+        network = CaseNetwork(case, model, options)
+        labels = np.zeros(case.ct.grid.shape, dtype=np.uint8)
+        clicked = Click("GTVp", True, (3, 4, 4))
+        question = Question((clicked,), (clicked.index,), whole(case.ct.grid), labels, 2)
+        answers: list[Answer] = []
+        queue = ComputeQueue()
+
+        def work(progress: Progress) -> Prediction:
+            def told(fraction: float, what: str) -> None:
+                if not answers:
+                    queue.submit("edit", lambda _: answers.append(network.answer(question)))
+                progress(fraction, what)
+
+            return predict(case, model, options, told)
+
+        found = queue.submit("automatic", work).future.result(60)
+        assert queue.stop()
+        assert answers
+        for name in ("labels", "probabilities", "entropy", "mutual_information", "votes"):
+            assert getattr(found, name).tobytes() == getattr(plain, name).tobytes()
+        alone = network.answer(question)
+        assert alone.probabilities.tobytes() == answers[0].probabilities.tobytes()
 
 
 def test_a_session_may_begin_with_a_drawing(tmp_path: Path) -> None:

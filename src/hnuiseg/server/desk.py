@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from hnuiseg.errors import OutputFailed
 from hnuiseg.interaction import Edit, InteractiveSession
 from hnuiseg.interaction.edits import check_edit, kind_of
 from hnuiseg.server import exports
@@ -286,8 +287,12 @@ class Desk:
             before = session.interactive.session
             what, more = change(session)
             after = session.interactive.session
-            self.history.record(what, before=grant.revision, **_told(session), **more)
             session.touch()
+            try:
+                self.history.record(what, before=grant.revision, **_told(session), **more)
+            except OutputFailed as error:
+                came, allowed, remedy = error.args
+                raise OutputFailed(f"the change is kept, but {came}", allowed, remedy) from error
             new = {layer.edit_id for layer in after.layers} - {k.edit_id for k in before.layers}
             added = what == "edit" and bool(new)
             return Done(

@@ -9,7 +9,7 @@ from hnuiseg.interaction import Start
 from hnuiseg.server.cases import Loaded, Shelf
 from hnuiseg.server.history import Approval, History
 from hnuiseg.server.queue import Cancelled, ComputeQueue, Job, JobView, Progress
-from hnuiseg.server.refusals import unknown
+from hnuiseg.server.refusals import fault, unknown
 from hnuiseg.server.sources import Source
 from hnuiseg.server.work_folder import About, WorkFolder
 
@@ -110,8 +110,8 @@ class Roll:
                 study.start = self._shelf.answering.start(loaded.case, progress)
             except Cancelled:
                 raise
-            except HnuisegError as error:
-                study.problem = error
+            except Exception as error:
+                study.problem = error if isinstance(error, HnuisegError) else fault()
                 raise
 
         study.job = self._queue.submit("automatic", work, study=study.id)
