@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from hnuiseg.errors import InputRefused
 from hnuiseg.inference import Prediction, PredictOptions, predict
 from hnuiseg.interaction import Answer, CaseNetwork, Click, Question, Start, edit_to_json
 from hnuiseg.server.boxes_asked import whole
+from hnuiseg.server.cases import shown_box
 from hnuiseg.server.limits import Limits
 from hnuiseg.server.queue import ComputeQueue, Progress
 from hnuiseg.server.sources import Drawing, Source
 from hnuiseg.server.work_folder import WorkFolder
 from hnuiseg.study import Case
+from hnuiseg.volume import Grid, Volume
 from made_case import GRID, ball_labels, made_case, made_prediction
 from random_network import RandomNetwork, random_edit
 from served import (
@@ -248,6 +251,32 @@ def test_lesions_come_flagged_first_and_suggestions_lie_in_the_image(served: Ser
         x, y, z = place["position_mm"]
         assert served.get(f"{tab.at}/value?x={x}&y={y}&z={z}").status_code == 200
     close(tab)
+
+
+def test_what_lies_beyond_the_pictures_is_counted(tmp_path: Path) -> None:
+    """Hardly anybody draws in the air, but whoever does must be told."""
+    hu = np.full(GRID.shape, -1000, dtype=np.int16)
+    hu[2:14, 8:32, 16:40] = 40
+    case = replace(made_case(), ct=Volume(hu, GRID, "HU"))
+    with serving(tmp_path / "w", sources=[made_source(case)]) as served:
+        tab = served.begun()
+        before = served.shown(f"{tab.at}/lesions")["beyond_voxels"]
+        assert served.desk.session(tab.id).loaded.body[2].start > 0
+        corner = [float(v) for v in GRID.to_world(np.zeros((1, 3)))[0]]
+        tab.edit({**brush(corner), "brush_mm": 0.5})
+        assert served.shown(f"{tab.at}/lesions")["beyond_voxels"] == before + 1
+
+
+def test_the_box_of_pictures_holds_the_body() -> None:
+    for spacing in ((1.0, 1.0, 1.0), (5.0, 0.7, 0.9), (3.0, 4.5, 2.0)):
+        shape = (24, 90, 100)
+        grid = Grid.axial(shape, spacing)
+        hu = np.full(shape, -1000, dtype=np.int16)
+        hu[2:21, 20:70, 31:82] = 40
+        found = shown_box(Volume(hu, grid, "HU"))
+        for side, inner, n in zip(found, ((2, 21), (20, 70), (31, 82)), shape, strict=True):
+            assert 0 <= side.start <= inner[0]
+            assert inner[1] <= side.stop <= n
 
 
 def test_a_threshold_does_what_its_preview_showed(served: Served) -> None:

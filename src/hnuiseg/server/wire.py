@@ -266,6 +266,9 @@ class LesionsBody(Wire):
 
     revision: str
     lesions: list[LesionBody]
+    beyond_voxels: int = Field(
+        description="labelled voxels outside the box that pictures have by default: say so"
+    )
 
 
 class SuggestionBody(Wire):

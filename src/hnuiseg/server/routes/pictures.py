@@ -106,9 +106,14 @@ def picture_routes(desk: Desk) -> APIRouter:
         with heavy, found.turns.reading():
             listed = found.interactive.lesions()
             flagged = {f.lesion: f.reasons for f in doubtful(listed)}
+            beyond = _beyond(found)
             revision = found.revision
         ordered = sorted(listed, key=lambda lesion: lesion not in flagged)
-        return LesionsBody(revision=revision, lesions=[lesion_body(x, flagged) for x in ordered])
+        return LesionsBody(
+            revision=revision,
+            lesions=[lesion_body(lesion, flagged) for lesion in ordered],
+            beyond_voxels=beyond,
+        )
 
     @router.get(
         "/api/sessions/{session}/suggestions",
@@ -151,6 +156,12 @@ def _map(session: OpenSession, name: Map, tumour: str, where: Asked) -> Sent:
             return arrays.doubt(state.entropy, state.votes, where)
         case "mutual-information":
             return arrays.doubt(state.mutual_information, state.votes, where)
+
+
+def _beyond(session: OpenSession) -> int:
+    """Labelled voxels that no picture shows by default: a drawing may lie in the air."""
+    labels, body = session.interactive.labels, session.loaded.body
+    return int(np.count_nonzero(labels)) - int(np.count_nonzero(labels[body]))
 
 
 def _boxed(session: OpenSession, box: Voxels, values: np.ndarray, unit: str) -> Sent:
