@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hnuiseg.errors import InputRefused, OutputFailed
-from hnuiseg.files import atomic_write
+from hnuiseg.files import atomic_write, sync_folder
 
 FIRST = "0" * 64  # what the first line holds as the one before
 _OWN = b',"sha256":"'
@@ -102,6 +102,8 @@ class Audit:
             record = {"n": self._count + 1, "time": now, "what": what, **told}
             line = line_of(record, self._last)
             self._write(line + b"\n")
+            if not self._count:
+                sync_folder(self.path.parent)  # the file's own name has to last too
             self._last = hashlib.sha256(line).hexdigest()
             self._count += 1
             self._size += len(line) + 1

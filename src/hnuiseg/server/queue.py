@@ -180,10 +180,11 @@ class ComputeQueue:
             self._changed.notify_all()
 
     def stop(self, patience_s: float = 30.0) -> bool:
-        """`refuse_more`, and wait for what runs; False where that takes longer than patience."""
+        """`refuse_more`, and wait for what runs; False where a session is still being changed."""
         self.refuse_more()
         self._thread.join(patience_s)
-        return not self._thread.is_alive()
+        with self._changed:  # a pass in the middle of a long window changes no session
+            return all(job.cancellable for job in self._running)
 
     def _work(self) -> None:
         while True:

@@ -25,6 +25,7 @@ from hnuiseg.files import atomic_write
 from hnuiseg.interaction.whole_folders import Held
 
 _KEY_BYTES = 32
+_PARTIAL = re.compile(r"\.[A-Za-z0-9_-]{22,64}\.partial-[0-9a-f]+")
 _ID = re.compile(r"[A-Za-z0-9_-]{22,64}")
 
 
@@ -62,6 +63,7 @@ class WorkFolder:
                 (place / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             self._held = Held(place)
             self._key = self._read_key()
+            self._sweep()
         except OSError as error:
             raise OutputFailed(
                 f"--work {place.name!r:.80} can't be used ({error.strerror})",
@@ -123,6 +125,17 @@ class WorkFolder:
     def let_go(self) -> None:
         """Another server may have it."""
         self._held.let_go()
+
+    def _sweep(self) -> None:
+        """Clear what a killed process had begun and nobody was told of; ours by its name alone."""
+        for path in (self.place / "sessions").iterdir():
+            if is_id(path.name) and not (path / "about.json").exists():
+                shutil.rmtree(path, ignore_errors=True)
+        for path in (self.place / "exports").iterdir():
+            own = _PARTIAL.fullmatch(path.name)
+            whole = own is None and self.place.joinpath("exports", f"{path.name}.json").exists()
+            if path.is_dir() and (own or is_id(path.name)) and not whole:
+                shutil.rmtree(path, ignore_errors=True)
 
     def _read_key(self) -> bytes:
         path = self.place / "key"
