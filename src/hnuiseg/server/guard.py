@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+from starlette.requests import ClientDisconnect
+
 from hnuiseg.errors import HnuisegError
 from hnuiseg.server.door import Door
 from hnuiseg.server.headers import with_security
@@ -61,6 +63,8 @@ class Guard:
                 await self._app(scope, _replayed(body, receive), answer.pass_on)
         except HnuisegError as error:
             await answer.refuse(error)
+        except ClientDisconnect:  # a page that went on elsewhere: nobody is there to be told
+            pass
         except Exception as error:
             # the kind alone: texts of errors name files
             _LOG.error("a fault: %s", type(error).__name__)
