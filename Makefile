@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # --no-deps: this judge asks for torchvision, which would bring another torch.
 .venv/.ready-for-tests: .venv/.ready
-	$(PIP) -c constraints.txt -e ".[dev,judges,train]"
+	$(PIP) -c constraints.txt -e ".[dev,judges,serve,train]"
 	$(PIP) --no-deps -c constraints.txt dynamic_network_architectures==0.4.4 timm==1.0.22
 	touch $@
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hnuiseg.errors import InputRefused
+from hnuiseg.errors import InputRefused, WrongCall
 from hnuiseg.export import export_session
 from hnuiseg.files import read_image
 from hnuiseg.inference import PredictOptions, predict
@@ -285,6 +285,12 @@ def test_an_edit_costs_its_box_whatever_the_size_of_the_image() -> None:
 
 
 # edits as JSON
+
+
+def test_an_integer_without_end_is_no_number_of_mm() -> None:
+    described = {"edit": "click", "class": "GTVp", "position_mm": [0, 0, 10**400]}
+    with pytest.raises(WrongCall, match="a finite number"):
+        edit_from_json(described)
 
 
 def test_every_kind_of_edit_goes_through_json_and_back() -> None:

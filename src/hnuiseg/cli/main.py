@@ -29,6 +29,7 @@ from hnuiseg.cli.publish import calibrate, ensemble, publish
 from hnuiseg.cli.refine import refine
 from hnuiseg.cli.runs import runs
 from hnuiseg.cli.segment import segment
+from hnuiseg.cli.serve import serve
 from hnuiseg.cli.synthesize import synthesize
 from hnuiseg.cli.train import train
 from hnuiseg.errors import HnuisegError
@@ -57,6 +58,7 @@ def cli(debug: bool) -> None:
 _COMMANDS = (
     segment,
     refine,
+    serve,
     inspect,
     phantom,
     models,

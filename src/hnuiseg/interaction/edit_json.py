@@ -110,9 +110,15 @@ def _truth(value: object, key: str) -> bool:
 def _number(value: object, key: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _wrong(key, value, "a finite number")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # JSON's integers have no end
+        number = math.inf
+    if not math.isfinite(number):
+        raise _wrong(key, value, "a finite number")
+    return number
 
 
 def _triple(value: object, key: str) -> Triple | None:

@@ -18,7 +18,7 @@ from hnuiseg.errors import InputRefused, ModelMismatch, WrongCall
 from hnuiseg.inference import Prediction
 from hnuiseg.interaction.boxes import box_of, whole
 from hnuiseg.interaction.canvas import Canvas, touched
-from hnuiseg.interaction.change import change_of
+from hnuiseg.interaction.change import Change, change_of
 from hnuiseg.interaction.clicks import Tumour
 from hnuiseg.interaction.content import study_hash
 from hnuiseg.interaction.edits import (
@@ -200,7 +200,17 @@ class InteractiveSession:
 
         With 0 members one pass is made, and its voxels count as not sampled.
         """
-        change = change_of(edit, self.state, self._session.layers, self._network, members)
+        return self.take(edit, self.change(edit, members))
+
+    def change(self, edit: Edit, members: int = 0) -> Change:
+        """What an edit would do now, the network's answer included; nothing is done."""
+        return change_of(edit, self.state, self._session.layers, self._network, members)
+
+    def take(self, edit: Edit, change: Change) -> Report:
+        """Do what `change` said of an edit, with no other edit in between.
+
+        Two steps, so that others may read while the network thinks, and wait for this one alone.
+        """
         layer = change.layer(self._session.next_id, edit)
         self._become(self._session.added(layer))
         return layer.report
