@@ -12,6 +12,7 @@ from hnuiseg.interaction import (
     LockEdit,
     MergeEdit,
     Question,
+    Region,
     RelabelEdit,
     Report,
     SplitEdit,
@@ -19,6 +20,7 @@ from hnuiseg.interaction import (
     Tumour,
     change_of,
 )
+from hnuiseg.interaction.acceptance import accept
 from hnuiseg.interaction.boxes import whole
 from hnuiseg.interaction.edits import Edit, position
 from hnuiseg.volume import Grid
@@ -95,6 +97,26 @@ def test_a_click_on_what_is_so_already_speaks_for_its_lesion() -> None:
     line, report = after("..111", "..11111..11", "GTVp", 3)
     assert line == "..11111"
     assert not report.forced
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_a_click_on_what_is_so_already_is_never_forced(positive: bool) -> None:
+    before, answer = ("..111", "") if positive else ("..111", "111111111")
+    line, report = after(before, answer, "GTVp", 3 if positive else 7, positive)
+    assert line == before
+    assert not report.forced
+    assert report.changed_ml == 0
+
+
+def test_of_a_scribble_only_what_is_untrue_gets_its_ball() -> None:
+    state = Canvas(Start.from_array(labels_of("111"), GRID, {})).state
+    at = [(1, 1, 1), (1, 1, 12)]
+    region = Region(whole(GRID.shape), np.ones(GRID.shape, dtype=bool))
+    answer = Says("").answer(Question((), (), whole(GRID.shape), state.labels))
+    found = accept(state, region, answer, 1, positive=True, at=at, ball_mm=Says.ball_mm)
+    assert found.forced
+    changed = np.flatnonzero(found.mask[1, 1])
+    assert changed.tolist() == [1, 10, 11, 12, 13, 14]
 
 
 def test_the_other_class_is_left_alone_beside_the_click() -> None:

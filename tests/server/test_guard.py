@@ -209,7 +209,8 @@ def test_a_body_that_grows_too_large_is_cut(served: Served) -> None:
 @pytest.mark.parametrize(
     "path",
     ["../audit.jsonl", "..%2faudit.jsonl", "a/../../x", ".hidden", "%2e%2e/key", "..\\key",
-     "/etc/passwd", "static/../../__init__.py", "api/../x", "link.txt", "x\0"],
+     "/etc/passwd", "static/../../__init__.py", "api/../x", "link.txt", "x\0", "x" * 300,
+     "ä" * 200],
 )  # fmt: skip
 def test_no_path_leads_out_of_the_static_files(path: str, tmp_path: Path) -> None:
     static = tmp_path / "static"

@@ -199,6 +199,7 @@ def test_one_of_two_changes_of_the_same_revision_is_done(served: Served) -> None
     "edit",
     [
         {"edit": "nothing"}, {}, {"edit": "click"}, {**brush(), "brush_mm": 1e400},
+        {"edit": ["click"]}, {"edit": {"a": 1}},
         {**brush(), "brush_mm": 10**400}, {**brush(), "positions_mm": [[0, 0]]},
         {**click(), "class": "GTVx"}, {**click(), "more": 1}, click((0.0, 0.0, 9e5)),
         {**click(), "position_mm": [0, 0, None]}, {**brush(), "positions_mm": [[0, 0, 0]] * 10_001},

@@ -42,10 +42,9 @@ def edit_to_json(edit: Edit) -> dict[str, Any]:
 
 def edit_from_json(described: object) -> Edit:
     """The edit that JSON describes; WrongCall for anything else, with what is allowed."""
-    if not isinstance(described, dict) or described.get("edit") not in EDITS:
-        came = described.get("edit") if isinstance(described, dict) else described
-        raise WrongCall(f"an edit called {came!r:.40}", ", ".join(EDITS), "name one of these")
-    name = described["edit"]
+    name = described.get("edit") if isinstance(described, dict) else described
+    if not isinstance(described, dict) or not isinstance(name, str) or name not in EDITS:
+        raise WrongCall(f"an edit called {name!r:.40}", ", ".join(EDITS), "name one of these")
     kind = EDITS[name]
     known = {_RENAMED.get(f.name, f.name): f for f in fields(kind)}
     unknown = [key for key in described if key != "edit" and key not in known]

@@ -98,6 +98,6 @@ def unknown(what: str) -> Refused:
         404,
         "not-found",
         f"no {what} has this id",
-        f"an id that the list of {what}s has",
+        "an id from a list of this server",
         "read the list again",
     )

@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse
 from hnuiseg.server.refusals import by_status
 
 STATIC = Path(__file__).parent / "static"
+_LONGEST = 255  # bytes of a name: file systems answer longer ones with an error, not with "no"
 _TYPES = {  # not from the system's table, which may call a script text/plain
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -38,4 +39,6 @@ def static_file(folder: Path, asked: str) -> FileResponse:
 
 
 def _plain(part: str) -> bool:
-    return bool(part) and not part.startswith(".") and not set(part) & set('\\:\0*?"<>|')
+    if not part or part.startswith(".") or set(part) & set('\\:\0*?"<>|'):
+        return False
+    return len(part.encode("utf-8", "replace")) <= _LONGEST
