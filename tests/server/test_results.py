@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 
 from faults import Fault
+from hnuiseg.errors import OutputFailed
 from hnuiseg.files import read_image
 from hnuiseg.server.audit import verify
 from hnuiseg.server.exports import file_of
 from hnuiseg.server.refusals import Refused
+from hnuiseg.server.work_folder import WorkFolder
 from served import Served, brush, click, serving
 
 
@@ -96,6 +99,20 @@ def test_law_the_audit_names_no_patient_no_place_and_no_position(tmp_path: Path)
     assert [r["what"] for r in verify(tmp_path / "w" / "audit.jsonl").records] == [
         "server-started", "session-begun", "edit", "exported", "session-closed", "server-stopped",
     ]  # fmt: skip
+
+
+def test_an_end_that_cannot_be_recorded_is_said_and_lets_everything_go(tmp_path: Path) -> None:
+    server = ExitStack()
+    served = server.enter_context(serving(tmp_path / "w"))
+    tabs = [served.begun(), served.begun()]
+    with served.desk.work.audit.open("ab") as file:
+        file.write(b"{}\n")
+    with pytest.raises(OutputFailed, match="somebody else"):
+        server.close()
+    for tab in tabs:
+        with pytest.raises(Refused, match="isn't open"):
+            served.desk.session(tab.id)
+    WorkFolder(tmp_path / "w").let_go()  # nobody holds it
 
 
 def test_what_cannot_be_recorded_is_not_acknowledged(tmp_path: Path) -> None:

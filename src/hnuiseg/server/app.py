@@ -42,7 +42,7 @@ def guarded_app(desk: Desk, door: Door, site: Site, static: Path = STATIC) -> Gu
 
 
 def plain_app(desk: Desk, static: Path = STATIC) -> FastAPI:
-    """The application without its guard: never to be served."""
+    """The application without its guard: never to be served. Whoever made the desk stops it."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -53,7 +53,6 @@ def plain_app(desk: Desk, static: Path = STATIC) -> FastAPI:
             sweeping.cancel()
             with suppress(asyncio.CancelledError):
                 await sweeping
-            await asyncio.to_thread(desk.stop)
 
     app = FastAPI(
         title="hnuiseg serve",

@@ -8,7 +8,7 @@ was written first to the session's folder, then to the audit file.
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
 from hnuiseg.errors import OutputFailed
@@ -243,16 +243,20 @@ class Desk:
         self.queue.refuse_more()
 
     def stop(self, patience_s: float = 30.0) -> None:
-        """Let what runs end, close everything and let the folder go."""
+        """Let what runs end, close everything and let the folder go.
+
+        All of it is done even where the audit file can't be written; OutputFailed says so then.
+        """
         if self._stopped:
             return
         self._stopped = True
         ended = self.queue.stop(patience_s)
-        if ended:  # else an edit is still being made: it is abandoned whole with the process
-            for session in list(self._open.values()):
-                self._close(session)
-        self.history.record("server-stopped", clean=ended)
-        self.work.let_go()
+        with ExitStack() as left:  # last in, first out
+            left.callback(self.work.let_go)
+            left.callback(self.history.record, "server-stopped", clean=ended)
+            if ended:  # else an edit is still being made: it is abandoned whole with the process
+                for session in list(self._open.values()):
+                    left.callback(self._close, session)
 
     # within
 
