@@ -123,6 +123,19 @@ def test_a_fault_ends_its_own_job_only(queue: ComputeQueue) -> None:
     assert isinstance(bad.future.exception(5), ZeroDivisionError)
 
 
+def test_a_job_that_nobody_waits_for_any_more_harms_no_other(queue: ComputeQueue) -> None:
+    gate = threading.Event()
+    running = queue.submit("edit", lambda _: gate.wait(5))
+    left, also = queue.submit("edit", lambda _: 1), queue.submit("automatic", lambda _: 1)
+    assert left.future.cancel()
+    assert also.future.cancel()
+    queue.cancel(also.id)
+    gate.set()
+    assert running.future.result(5)
+    assert queue.submit("edit", lambda _: 2).future.result(5) == 2
+    assert queue.view_of(left).state == queue.view_of(also).state == "cancelled"
+
+
 def test_too_much_that_waits_is_refused(queue: ComputeQueue) -> None:
     gate = threading.Event()
     jobs = [queue.submit("edit", lambda _: gate.wait(5))]

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -519,6 +520,33 @@ def test_too_many_open_sessions_are_refused_and_idle_ones_closed(tmp_path: Path)
         assert error_of(answer) == "session-closed"
         shown = served.http.post(f"{tabs[0].at}/open").json()
         assert len(shown["edits"]) == 1
+
+
+def test_asked_for_again_and_again_one_pass_and_one_sweep_wait(tmp_path: Path) -> None:
+    with serving(tmp_path / "w", limits=Limits(idle_s=600.0)) as served:
+        tab = served.begun()
+        desk, began, gate = served.desk, threading.Event(), threading.Event()
+
+        def long(_: Progress) -> None:
+            began.set()
+            gate.wait(5)
+
+        desk.queue.submit("edit", long)
+        assert began.wait(5)
+        desk.session(tab.id).used -= 601.0
+        for _ in range(5):
+            desk.sweep()
+        together = threading.Barrier(8)
+
+        def ask(_: int) -> str:
+            together.wait()
+            return desk.roll.predict(served.study).id
+
+        with ThreadPoolExecutor(8) as many:
+            assert len(set(many.map(ask, range(8)))) == 1
+        assert len(desk.queue._urgent) == 1
+        gate.set()
+        served.wait(lambda: not served.shown(f"/api/studies/{served.study}")["sessions"][0]["open"])
 
 
 def test_ids_say_nothing_and_cannot_be_guessed(tmp_path: Path) -> None:

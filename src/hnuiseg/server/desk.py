@@ -59,6 +59,7 @@ class Desk:
         self.roll = Roll(
             work, self.history, self.queue, self._shelf, sources, self._open.__contains__
         )
+        self._sweep: Job | None = None  # the latest one
         self._stopped = False
 
     @property
@@ -170,9 +171,11 @@ class Desk:
                 if time.monotonic() - session.used >= self.limits.idle_s:
                     self._close(session)
 
+        if self._sweep is not None and not self._sweep.future.done():
+            return  # one that waits is enough, however long the others take
         now = time.monotonic()
         if any(now - session.used >= self.limits.idle_s for session in list(self._open.values())):
-            self.queue.submit("housekeeping", work)
+            self._sweep = self.queue.submit("housekeeping", work)
 
     # changing a session
 

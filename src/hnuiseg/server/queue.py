@@ -163,16 +163,14 @@ class ComputeQueue:
             job.cancel = True
             if job in self._patient:
                 self._patient.remove(job)
-                job.state = "cancelled"
-                job.future.set_exception(Cancelled())
+                _call_off(job, Cancelled())
 
     def refuse_more(self) -> None:
         """Take no new work, call passes off, and let what a person waits for end as it is."""
         with self._changed:
             self._stopping = True
             for job in (*self._urgent, *self._patient):
-                job.state = "cancelled"
-                job.future.set_exception(stopping())
+                _call_off(job, stopping())
             self._urgent.clear()
             self._patient.clear()
             for job in self._running:
@@ -193,14 +191,23 @@ class ComputeQueue:
                     self._changed.wait()
                 if self._stopping:
                     return
-                job = (self._urgent or self._patient).pop(0)
+                job = self._taken(self._urgent or self._patient)
             self._run(job)
 
+    def _taken(self, waiting: list[Job]) -> Job:
+        """The first that waits, which runs from now on; with the lock, so that it is never lost to
+        whoever cancels in between.
+        """
+        job = waiting.pop(0)
+        self._running.append(job)
+        job.state, job.began = "running", time.monotonic()
+        return job
+
     def _run(self, job: Job) -> None:
-        with self._changed:
-            self._running.append(job)
-            job.state, job.began = "running", time.monotonic()
-        job.future.set_running_or_notify_cancel()
+        if not job.future.set_running_or_notify_cancel():  # whoever asked is gone
+            job.state = "cancelled"
+            self._ran(job)
+            return
         try:
             answer = job.work(self._pause(job))
         except BaseException as error:
@@ -225,7 +232,7 @@ class ComputeQueue:
                 with self._changed:
                     if not self._urgent:
                         break
-                    first = self._urgent.pop(0)
+                    first = self._taken(self._urgent)
                 began = time.monotonic()
                 self._run(first)
                 job.paused_s += time.monotonic() - began
@@ -233,6 +240,13 @@ class ComputeQueue:
                 raise Cancelled
 
         return said
+
+
+def _call_off(job: Job, why: Refused) -> None:
+    """A job that never ran."""
+    job.state = "cancelled"
+    if job.future.set_running_or_notify_cancel():
+        job.future.set_exception(why)
 
 
 def _view(job: Job, place: int, now: float) -> JobView:

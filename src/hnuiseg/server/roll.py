@@ -1,5 +1,6 @@
 """The studies of a server, their automatic passes, and the one word that says how far each is."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -74,6 +75,7 @@ class Roll:
         self._queue = queue
         self._shelf = shelf
         self._is_open = is_open
+        self._asking = threading.Lock()
         ids = {work.id_of(source.key): source for source in sources}
         self._studies = {study_id: Study(study_id, source) for study_id, source in ids.items()}
 
@@ -100,8 +102,6 @@ class Roll:
     def predict(self, study_id: str) -> Job:
         """Its automatic pass, in the queue; the one that is there already where there is one."""
         study = self.known(study_id)
-        if study.job is not None and study.in_queue:
-            return study.job
 
         def work(progress: Progress) -> None:
             study.problem = None
@@ -114,8 +114,10 @@ class Roll:
                 study.problem = error if isinstance(error, HnuisegError) else fault()
                 raise
 
-        study.job = self._queue.submit("automatic", work, study=study.id)
-        return study.job
+        with self._asking:  # two pages may ask at once
+            if study.job is None or not study.in_queue:
+                study.job = self._queue.submit("automatic", work, study=study.id)
+            return study.job
 
     def _row(self, study: Study, every: Sequence[About]) -> StudyRow:
         sessions = tuple(self._session(about) for about in every if about.study == study.id)

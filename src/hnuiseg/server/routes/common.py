@@ -64,8 +64,11 @@ def grant(if_match: _IfMatch = None, lease: LeaseHeader = "") -> Grant:
 
 
 async def ended(job: Job) -> Any:
-    """What a job comes to; its error is this request's."""
-    return await asyncio.wrap_future(job.future)
+    """What a job comes to; its error is this request's.
+
+    A request that is broken off leaves the job as it is: a change that was asked for is made.
+    """
+    return await asyncio.shield(asyncio.wrap_future(job.future))
 
 
 def sent(request: Request, array: Sent, revision: str | None = None) -> StreamingResponse:
