@@ -21,7 +21,7 @@ from hnuiseg.server.boxes_asked import whole
 from hnuiseg.server.cases import shown_box
 from hnuiseg.server.limits import Limits
 from hnuiseg.server.queue import ComputeQueue, Progress
-from hnuiseg.server.sources import Drawing, Source
+from hnuiseg.server.sources import Drawing, Source, labels_of
 from hnuiseg.server.work_folder import WorkFolder
 from hnuiseg.study import Case
 from hnuiseg.volume import Grid, Volume
@@ -547,6 +547,12 @@ def test_asked_for_again_and_again_one_pass_and_one_sweep_wait(tmp_path: Path) -
         assert len(desk.queue._urgent) == 1
         gate.set()
         served.wait(lambda: not served.shown(f"/api/studies/{served.study}")["sessions"][0]["open"])
+
+
+def test_studies_of_one_name_are_told_apart_by_their_folders() -> None:
+    paths = [Path(p) for p in ("/d/a/study", "/d/b/study", "/e/b/study", "/d/ct.nii", "/d/a/study")]
+    assert labels_of(paths) == ["a/study", "d/b/study", "e/b/study", "ct.nii", "a/study"]
+    assert labels_of([Path("/")]) == ["/"]
 
 
 def test_ids_say_nothing_and_cannot_be_guessed(tmp_path: Path) -> None:

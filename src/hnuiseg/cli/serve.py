@@ -144,15 +144,30 @@ def serve(  # noqa: PLR0913 - one argument an option
         )
     from hnuiseg.inference import PredictOptions
     from hnuiseg.models import load_model
-    from hnuiseg.server import Binding, Limits, Served, WorkFolder, answering, drawing, study_source
+    from hnuiseg.server import (
+        Binding,
+        Limits,
+        Served,
+        WorkFolder,
+        answering,
+        drawing,
+        labels_of,
+        study_source,
+    )
     from hnuiseg.server import serve as serve_until_told
     from hnuiseg.study import Stated
 
     binding = Binding(host, port, tls_cert, tls_key, behind_proxy)
     limits = Limits(sessions=max_sessions, idle_s=60.0 * idle_minutes, members=edit_samples)
     stated = Stated(weight_kg=weight_kg, ct_only=ct_only)
-    sources = [study_source(path, stated) for path in studies]
-    drawings = [drawing(path, roi_names) for path in starts]
+    sources = [
+        study_source(path, stated, label)
+        for path, label in zip(studies, labels_of(studies), strict=True)
+    ]
+    drawings = [
+        drawing(path, roi_names, label)
+        for path, label in zip(starts, labels_of(starts), strict=True)
+    ]
     options = PredictOptions(samples, seed, not no_uncertainty, False, device, precision, threads)
     loaded = load_model(model)
     folder = WorkFolder(work)

@@ -7,7 +7,7 @@ from hnuiseg.server.audit import Verdict, verify
 from hnuiseg.server.binding import DEFAULT_PORT, Binding
 from hnuiseg.server.limits import Limits
 from hnuiseg.server.run import Served, serve
-from hnuiseg.server.sources import answering, drawing, study_source
+from hnuiseg.server.sources import answering, drawing, labels_of, study_source
 from hnuiseg.server.work_folder import WorkFolder
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "WorkFolder",
     "answering",
     "drawing",
+    "labels_of",
     "serve",
     "study_source",
     "verify",

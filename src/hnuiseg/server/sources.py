@@ -4,7 +4,7 @@ Each is a label for people, a key that only the server sees, and a function; so 
 case as easily as the command line serves a folder.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from hnuiseg.study import Case, Stated, on_grid, read_files, read_labels, read_s
 class Source:
     """A study that was named at the start; nothing is read of it before somebody asks."""
 
-    label: str  # what lists show: the folder's own name
+    label: str  # what lists show: the folder's own name, with its parents' where others share it
     key: str = field(repr=False)  # what its id is made from; never sent
     read: Callable[[Progress], Case]
     place: Path | None = None
@@ -45,7 +45,24 @@ class Answering:
     prepare: Callable[[Network], None]  # so that the first click waits for less
 
 
-def study_source(path: Path, stated: Stated) -> Source:
+def labels_of(paths: Sequence[Path]) -> list[str]:
+    """The names of files or folders, with as many parents as tell each from the others.
+
+    Two patients' folders may both be called "study": nobody could tell which one is opened.
+    """
+    whole = [path.resolve() for path in paths]
+    return [_label(path, [other for other in whole if other != path]) for path in whole]
+
+
+def _label(path: Path, others: Sequence[Path]) -> str:
+    for depth in range(1, len(path.parts)):
+        own = path.parts[-depth:]
+        if all(other.parts[-depth:] != own for other in others):
+            return "/".join(own)
+    return str(path)
+
+
+def study_source(path: Path, stated: Stated, label: str | None = None) -> Source:
     """A folder of DICOM files, or a CT as one NIfTI, NRRD or MHA file."""
     if not path.exists():
         raise WrongCall(
@@ -60,10 +77,10 @@ def study_source(path: Path, stated: Stated) -> Source:
             return read_study(path, stated, told)
         return read_files(path, None, stated, told)
 
-    return Source(path.resolve().name, f"study {path.resolve()}", read, path)
+    return Source(label or path.resolve().name, f"study {path.resolve()}", read, path)
 
 
-def drawing(path: Path, roi_names: Path | None = None) -> Drawing:
+def drawing(path: Path, roi_names: Path | None = None, label: str | None = None) -> Drawing:
     """A file to begin with. It is read, and held to the study's CT, when a session begins."""
     if not path.is_file():
         raise WrongCall(
@@ -76,7 +93,7 @@ def drawing(path: Path, roi_names: Path | None = None) -> Drawing:
         drawn = read_labels(path, ct=source.place, roi_names=roi_names)
         return Start.of_labels(on_grid(drawn, case.ct.grid), path.name)
 
-    return Drawing(path.name, f"start {path.resolve()}", begin)
+    return Drawing(label or path.name, f"start {path.resolve()}", begin)
 
 
 def answering(model: ModelFile, options: PredictOptions, cache: Path) -> Answering:
