@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import tracemalloc
 from itertools import permutations, product
 
 import numpy as np
@@ -134,6 +135,24 @@ def test_probability_is_kept_to_half_a_step() -> None:
     p = np.random.default_rng(0).random(SHAPE).astype(np.float32)
     array, header = received(arrays.probability(p, asked(GRID, whole(GRID))))
     assert np.abs(array * float(str(header["slope"])) - p).max() <= 0.5 / 255 + 1e-6
+
+
+@pytest.mark.parametrize("name", ["probability", "doubt"])
+def test_memory_of_a_map_is_a_byte_a_voxel(name: str) -> None:
+    grid = Grid.axial((64, 128, 128), (3.0, 1.0, 1.0))
+    values = np.full(grid.shape, 0.5, dtype=np.float32)
+    votes = np.full(grid.shape, 3, dtype=np.int16)
+    where = asked(grid, whole(grid))
+    tracemalloc.start()
+    try:
+        if name == "doubt":
+            arrays.doubt(values, votes, where)
+        else:
+            arrays.probability(values, where)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * values.size
 
 
 def test_labels_are_copied_before_later_edits_show() -> None:

@@ -9,7 +9,7 @@ that the bytes with dimensions (shape[2], shape[1], shape[0]) are a NIfTI's.
 import json
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,17 +123,17 @@ def _marked(steps: UInt16[np.ndarray, "y x"], covered: Bool[np.ndarray, "y x"]) 
 
 def labels(array: UInt8[np.ndarray, "z y x"], asked: Asked) -> Sent:
     """0 background, 1 GTVp, 2 GTVn; copied, as later edits would show in the array."""
-    return _copied(array[asked.slices], asked, "label", 1.0)
+    return of_box(array[asked.slices], asked, "label")
 
 
 def mask(array: Bool[np.ndarray, "z y x"], asked: Asked) -> Sent:
     """0 or 1."""
-    return _copied(array[asked.slices], asked, "mask", 1.0)
+    return of_box(array[asked.slices], asked, "mask")
 
 
 def probability(array: Float[np.ndarray, "z y x"], asked: Asked) -> Sent:
     """0 to 1 in 255 steps."""
-    steps = np.rint(np.clip(array[asked.slices], 0.0, 1.0) * 255.0)
+    steps = (np.rint(np.clip(plane, 0.0, 1.0) * 255.0) for plane in array[asked.slices])
     return _copied(steps, asked, "1", 1.0 / 255.0)
 
 
@@ -143,11 +143,14 @@ def doubt(array: Float[np.ndarray, "z y x"], votes: Int[np.ndarray, "z y x"], as
     A voxel with fewer than two votes isn't sampled, and is never shown as certain (law 4).
     """
     largest = math.log(3)
-    values = array[asked.slices]
-    known = (votes[asked.slices] >= 2) & np.isfinite(values)
-    scaled = np.clip(np.where(known, values, 0.0) / largest, 0.0, 1.0) * (NOT_SAMPLED - 1)
-    steps = np.where(known, np.rint(scaled), NOT_SAMPLED)
-    sent = _copied(steps, asked, "nat", largest / (NOT_SAMPLED - 1))
+
+    def steps(values: Plane, voted: Plane) -> Plane:
+        known = (voted >= 2) & np.isfinite(values)
+        scaled = np.clip(np.where(known, values, 0.0) / largest, 0.0, 1.0) * (NOT_SAMPLED - 1)
+        return np.where(known, np.rint(scaled), NOT_SAMPLED)
+
+    planes = map(steps, array[asked.slices], votes[asked.slices])
+    sent = _copied(planes, asked, "nat", largest / (NOT_SAMPLED - 1))
     return sent.saying(not_sampled=NOT_SAMPLED)
 
 
@@ -156,6 +159,9 @@ def of_box(values: Shaped[np.ndarray, "z y x"], asked: Asked, unit: str) -> Sent
     return _copied(values, asked, unit, 1.0)
 
 
-def _copied(values: Shaped[np.ndarray, "z y x"], asked: Asked, unit: str, slope: float) -> Sent:
-    copy = np.array(values, dtype=np.uint8, order="C")
+def _copied(planes: Iterable[Plane], asked: Asked, unit: str, slope: float) -> Sent:
+    """A copy of one byte a voxel, made plane by plane: many may be asked for at once."""
+    copy = np.empty(asked.grid.shape, dtype=np.uint8)
+    for into, plane in zip(copy, planes, strict=True):
+        into[:] = plane
     return Sent(asked, "|u1", unit, slope, 0.0, lambda: iter(copy), {})
