@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hnuiseg.server import web_server
 from hnuiseg.server.guard import MOST_BODY_BYTES
 from hnuiseg.server.refusals import Refused
 from hnuiseg.server.static_files import static_file
@@ -278,6 +279,23 @@ def test_every_address_is_in_the_reference(served: Served) -> None:
     for path, methods in served.shown("/api/openapi.json")["paths"].items():
         for method in methods:
             assert f"| `{method.upper()} {path}` |" in told
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX: "])
+def test_who_connects_and_asks_nothing_is_sent_away(
+    said: bytes, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_server, "REQUEST_S", 0.2)
+    host, _, port = served.site.origins[0].partition("://")[2].rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as idle:
+        idle.sendall(said)
+        assert idle.recv(100) == b""
+    with socket.create_connection((host, int(port)), timeout=5) as later:  # after a first request
+        later.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert later.recv(20).startswith(b"HTTP/1.1 403")
+        later.sendall(said)
+        while later.recv(4096):
+            pass
 
 
 def test_nothing_upgrades_to_a_socket(served: Served) -> None:
