@@ -163,7 +163,7 @@ def addresses(served: Served) -> list[tuple[str, str]]:
 
 
 def test_a_fault_of_ours_says_nothing_of_where(
-    served: Served, monkeypatch: pytest.MonkeyPatch
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken() -> None:
         raise RuntimeError("/secret/path of Nobody^No")
@@ -173,6 +173,8 @@ def test_a_fault_of_ours_says_nothing_of_where(
     refused(answer, 500, "fault")
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
+    served.wait(lambda: "a fault: RuntimeError at test_guard.py:" in caplog.text)
+    assert "secret" not in caplog.text
 
 
 def _raw(served: Served, head: str, body: bytes = b"") -> bytes:

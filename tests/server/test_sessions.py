@@ -409,7 +409,7 @@ def test_a_click_that_is_being_answered_when_the_server_is_told_to_end_is_whole(
 
 @pytest.mark.parametrize("error", [InputRefused("no CT", "one CT", "give one"), MemoryError("/x")])
 def test_a_study_that_fails_says_why_and_may_be_tried_again(
-    error: Exception, tmp_path: Path
+    error: Exception, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     failures = [error]
 
@@ -425,6 +425,8 @@ def test_a_study_that_fails_says_why_and_may_be_tried_again(
         problem = served.shown(at)["problem"]
         assert problem["came"] == "no CT" or problem["code"] == "fault"
         assert "/x" not in str(problem)
+        assert ("a fault: " in caplog.text) == (problem["code"] == "fault")
+        assert "/x" not in caplog.text
         failures.clear()
         served.begun()
         assert served.shown(at)["problem"] is None

@@ -3,7 +3,8 @@
 In this order, cheapest and most suspicious first: Host, token or cookie, Origin, size of the body
 (as it says, then as it comes). Whatever leaves, refusals included, carries the headers of
 `headers.py`, and every failure has the shape of `refusals.py`. Logs name methods, the patterns of
-addresses, statuses and times; never a query, an id, a name or a path.
+addresses, statuses and times, and of a fault the lines of code; never a query, an id, a name or a
+path.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from hnuiseg.errors import HnuisegError
 from hnuiseg.server.door import Door
 from hnuiseg.server.headers import with_security
-from hnuiseg.server.refusals import Refused, body_of, fault, status_of
+from hnuiseg.server.refusals import Refused, body_of, fault, status_of, where_of
 from hnuiseg.server.site import READING, Site
 
 MOST_BODY_BYTES = 1 << 20  # a brush of 10,000 positions has 600 kB
@@ -66,9 +67,7 @@ class Guard:
         except ClientDisconnect:  # a page that went on elsewhere: nobody is there to be told
             pass
         except Exception as error:
-            # the kind alone: texts of errors name files
-            _LOG.error("a fault: %s", type(error).__name__)
-            _LOG.debug("", exc_info=True)
+            _LOG.error("a fault: %s", where_of(error))
             await answer.refuse(fault())
         finally:
             spent = 1000 * (time.monotonic() - began)

@@ -5,6 +5,8 @@ stable word for programs. A fault of ours says nothing of where it happened: tha
 whoever runs the server with `--debug`.
 """
 
+import traceback
+from pathlib import PurePath
 from typing import Any
 
 from hnuiseg.errors import HnuisegError, InputRefused, ModelMismatch, OutputFailed, WrongCall
@@ -34,6 +36,7 @@ _STATUS: tuple[tuple[type[HnuisegError], int, str], ...] = (
     (OutputFailed, 507, "output-failed"),
     (WrongCall, 400, "wrong-call"),
 )
+_FRAMES = 6  # of a fault's way, in the log
 _BY_STATUS = {
     400: "wrong-call",
     401: "not-admitted",
@@ -70,6 +73,15 @@ def fault() -> Refused:
         "a request that hnuiseg can answer",
         "run `hnuiseg --debug serve …` and report what it prints",
     )
+
+
+def where_of(error: BaseException) -> str:
+    """Kind and place of a fault for the log, innermost first; never its text, which may name files
+    and so patients.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    places = [f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in reversed(frames)]
+    return f"{type(error).__name__} at {' < '.join(places)}"
 
 
 def by_status(status: int) -> Refused:

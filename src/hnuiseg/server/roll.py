@@ -1,5 +1,6 @@
 """The studies of a server, their automatic passes, and the one word that says how far each is."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from hnuiseg.interaction import Start
 from hnuiseg.server.cases import Loaded, Shelf
 from hnuiseg.server.history import Approval, History
 from hnuiseg.server.queue import Cancelled, ComputeQueue, Job, JobView, Progress
-from hnuiseg.server.refusals import fault, unknown
+from hnuiseg.server.refusals import fault, unknown, where_of
 from hnuiseg.server.sources import Source
 from hnuiseg.server.work_folder import About, WorkFolder
+
+_LOG = logging.getLogger(__name__)
 
 StudyState = Literal[
     "not-opened", "waiting", "predicting", "ready", "saved", "in-session", "approved", "failed"
@@ -111,7 +114,11 @@ class Roll:
             except Cancelled:
                 raise
             except Exception as error:
-                study.problem = error if isinstance(error, HnuisegError) else fault()
+                if isinstance(error, HnuisegError):
+                    study.problem = error
+                else:  # nobody else hears of it: no request waits for a pass
+                    study.problem = fault()
+                    _LOG.error("a fault: %s", where_of(error))
                 raise
 
         with self._asking:  # two pages may ask at once
