@@ -3,9 +3,10 @@
     .venv/bin/python docs/results/clicks_shown.py MODEL DATA OUT.png
 
 Of the patients that the data set's split keeps for testing: the largest lesion of which the
-automatic answer has no voxel, from the CT alone where there is one, and the largest invented
-component, with PET where there is one. Each gets one click where it is deepest, in a session (the
-click's region changes, nothing else), with ten members. After the paper's Figures 2 and 3.
+automatic answer has no voxel, from the CT alone where there is one, and the largest component drawn
+that holds no voxel of the truth, with PET where there is one. Each gets one click where it is
+deepest, in a session (the click's region changes, nothing else), with ten members. After the
+paper's Figures 2 and 3.
 """
 
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 from matplotlib import pyplot
 from scipy import ndimage
 
@@ -31,6 +32,8 @@ from hnuiseg.interaction import (
     Tumour,
     error_findings,
 )
+from hnuiseg.interaction.clicks import TUMOURS
+from hnuiseg.interaction.component import component_at
 from hnuiseg.interaction.edits import position
 from hnuiseg.models import ModelFile, load_model
 from hnuiseg.study import IGNORE, Case
@@ -61,21 +64,22 @@ def candidates(
     """Lesions wholly missed, and components wholly invented, each at its deepest voxel."""
     generator = np.random.default_rng(0)
     for found in error_findings(labels, truth):
-        mask, box = found.component.mask, found.component.box
-        other = labels if found.positive else truth
-        touched = ndimage.binary_dilation(mask, iterations=1)
-        if (other[box][mask] != 0).any() or (found.positive and not _whole(mask, truth[box])):
+        error = found.component
+        own, other = (truth, labels) if found.positive else (labels, truth)
+        mask = own == TUMOURS[found.region]
+        if (other[error.box][error.mask] != 0).any():
             continue
-        if not found.positive and (truth[box][touched] == IGNORE).any():
+        if component_at(mask, error.first).size != error.size:
+            continue  # the rest of a lesion that was found in part, or the rim of a true one
+        near = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in error.box)
+        if (
+            not found.positive
+            and (truth[near][ndimage.binary_dilation(mask[near])] == IGNORE).any()
+        ):
             continue  # real disease may lie there
-        index = found.component.deepest(case.ct.grid.spacing, generator)
+        index = error.deepest(case.ct.grid.spacing, generator)
         ml = found.component.size * case.ct.grid.voxel_ml
         yield Shown(name, case, truth, found.region, found.positive, index, ml)
-
-
-def _whole(mask: Bool[np.ndarray, "z y x"], truth: UInt8[np.ndarray, "z y x"]) -> bool:
-    value = int(truth[mask][0])
-    return bool((truth[mask] == value).all())
 
 
 def click(shown: Shown, start: Start, model: ModelFile) -> tuple[list[Any], Report]:
