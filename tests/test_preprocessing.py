@@ -13,6 +13,7 @@ from hnuiseg.preprocessing import (
     images_for_network,
     prepare_ct,
     prepare_pet,
+    suv_again,
 )
 
 HU = np.array([-16989.0, -1024.0, -1000.0, -200.0, 0.0, 100.0, 400.0, 3071.0, 27205.0])
@@ -51,6 +52,15 @@ def test_pet_schemes_clip_then_scale(scheme: str, expected: list[float]) -> None
     scaled = prepare_pet(SUV, COVERED, scheme, bq_per_suv=4000.0)
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(scaled, expected, rtol=1e-6)
+
+
+def test_a_scaled_pet_gives_its_suv_back_as_far_as_it_was_not_clipped() -> None:
+    for scheme, expected in (("suv_raw", SUV), ("suv_0_50", np.clip(SUV, 0.0, 50.0))):
+        again = suv_again(prepare_pet(SUV, COVERED, scheme), scheme)
+        assert again is not None
+        np.testing.assert_allclose(again, expected, rtol=1e-6)
+    for scheme in ("bq", "zscore", "none"):  # a factor or a scan is missing
+        assert suv_again(SUV, scheme) is None
 
 
 def test_the_z_score_is_that_of_the_covered_voxels() -> None:

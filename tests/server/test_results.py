@@ -91,10 +91,10 @@ def test_an_approval_is_kept_shown_and_falls_with_the_next_edit(tmp_path: Path) 
 def test_law_the_audit_names_no_patient_no_place_and_no_position(tmp_path: Path) -> None:
     with serving(tmp_path / "w") as served:
         tab = served.begun()
-        tab.edit(brush((1.25, 2.5, 121.0)))
+        tab.edit(brush((1.8125, 2.5, 121.0)))  # no time has so many decimals
         tab.change("POST", "/exports", {"formats": ["nifti"]})
     told = (tmp_path / "w" / "audit.jsonl").read_text()
-    for secret in ("Nobody", "4711", "secret/path", "1.25", "121.0", "_mm", served.door.token):
+    for secret in ("Nobody", "4711", "secret/path", "1.8125", "121.0", "_mm", served.door.token):
         assert secret not in told
     assert [r["what"] for r in verify(tmp_path / "w" / "audit.jsonl").records] == [
         "server-started", "session-begun", "edit", "exported", "session-closed", "server-stopped",
@@ -129,11 +129,14 @@ def test_what_cannot_be_recorded_is_not_acknowledged(tmp_path: Path) -> None:
             assert tab.change("POST", "/exports", {"formats": ["nifti"]}).status_code == 500
         assert served.shown(f"{tab.at}/exports")["exports"] == []
         assert list((tmp_path / "w" / "exports").iterdir()) == []
+        assert tab.change("POST", "/approval", {"name": "A"}).is_success
+        assert served.shown(f"/api/studies/{served.study}")["state"] == "approved"
         full = Fault(os.write, 0, OSError(28, "No space left on device"))
         with mock.patch("hnuiseg.server.audit.os.write", full):
             answer = tab.change("POST", "/edits", {"edit": brush()})
         assert answer.status_code == 507
         assert "the change is kept" in answer.json()["error"]["came"]
+        assert served.shown(f"/api/studies/{served.study}")["state"] == "in-session"
         assert len(tab.seen()["edits"]) == 1
         tab.edit(click())
         gone_on = records(served)[-1]  # names a revision that no line has: the gap shows

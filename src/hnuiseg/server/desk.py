@@ -56,9 +56,7 @@ class Desk:
         self._answering = answering
         self._shelf = Shelf(answering, self.limits.spare_cases)
         self._open: dict[str, OpenSession] = {}
-        self.roll = Roll(
-            work, self.history, self.queue, self._shelf, sources, self._open.__contains__
-        )
+        self.roll = Roll(work, self.history, self.queue, self._shelf, sources, self._revision)
         self._sweep: Job | None = None  # the latest one
         self._stopped = False
 
@@ -333,6 +331,10 @@ class Desk:
         with session.turns.writing():  # not while somebody reads
             self._shut(session.about.id, session.interactive)
         self.history.record("session-closed", **_told(session))
+
+    def _revision(self, session_id: str) -> str | None:
+        session = self._open.get(session_id)
+        return None if session is None else session.revision
 
     def _check_room(self) -> None:
         if len(self._open) >= self.limits.sessions:

@@ -46,10 +46,14 @@ class History:
         """The one that the latest record of a session names."""
         return self._revisions.get(session)
 
-    def stands(self, session: str) -> bool:
-        """Whether it was approved, and not changed since."""
+    def stands(self, session: str, revision: str | None = None) -> bool:
+        """Whether it was approved, and not changed since.
+
+        `revision` of a session that is open: a change whose record failed was made all the same.
+        """
         approval = self.approval(session)
-        return approval is not None and approval.revision == self.revision(session)
+        present = self.revision(session) if revision is None else revision
+        return approval is not None and approval.revision == present
 
     @property
     def last(self) -> str:

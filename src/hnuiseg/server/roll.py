@@ -71,13 +71,13 @@ class Roll:
         queue: ComputeQueue,
         shelf: Shelf,
         sources: Sequence[Source],
-        is_open: Callable[[str], bool],
+        at: Callable[[str], str | None],
     ) -> None:
         self._work = work
         self._history = history
         self._queue = queue
         self._shelf = shelf
-        self._is_open = is_open
+        self._at = at  # the revision of a session that is open
         self._asking = threading.Lock()
         ids = {work.id_of(source.key): source for source in sources}
         self._studies = {study_id: Study(study_id, source) for study_id, source in ids.items()}
@@ -140,11 +140,12 @@ class Roll:
         )
 
     def _session(self, about: About) -> SessionRow:
+        revision = self._at(about.id)
         return SessionRow(
             about,
-            self._is_open(about.id),
+            revision is not None,
             self._history.approval(about.id),
-            self._history.stands(about.id),
+            self._history.stands(about.id, revision),
         )
 
 
