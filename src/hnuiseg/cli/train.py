@@ -105,7 +105,7 @@ _STAGED = (
         "--scale",
         type=click.Choice(["full", "mini"]),
         required=True,
-        help="full: the paper's sizes, for GPUs; mini: the compact network, for two cores.",
+        help="full: the paper's sizes, for GPUs; mini: a smaller network, for two cores.",
     ),
     click.option(
         "--stage", type=click.IntRange(1, 3), help="1 pre-training, 2 automatic, 3 clicks."

@@ -145,7 +145,9 @@ class WorkFolder:
                 raise InputRefused(
                     f"{path.name} in --work has {len(key)} bytes",
                     f"the {_KEY_BYTES} that hnuiseg wrote",
-                    "remove it: sessions are kept, but must be found by their study again",
+                    "put it back from a copy; without it no session is found by its study: "
+                    "`hnuiseg refine --session` opens each under sessions/, and a server needs "
+                    "another --work folder",
                 )
             return key
         key = secrets.token_bytes(_KEY_BYTES)
