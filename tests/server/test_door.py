@@ -123,7 +123,11 @@ def test_tls_needs_both_files_and_a_name(tmp_path: Path) -> None:
     cert, key = tmp_path / "c.pem", tmp_path / "k.pem"
     cert.touch()
     key.touch()
-    site = Binding("viewer.example.org", 443, cert, key).site(443)
+    bound = Binding("viewer.example.org", 443, cert, key)
+    with pytest.raises(WrongCall, match=r"c\.pem.* can't be used"):
+        bound.check_certificate()
+    Binding().check_certificate()
+    site = bound.site(443)
     assert site.origins == ("https://viewer.example.org",)
     with pytest.raises(WrongCall, match="both"):
         Binding("192.0.2.1", tls_cert=cert)

@@ -1,5 +1,6 @@
 """Where the server listens. Beyond this machine only with TLS, or behind a proxy that has it."""
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,21 @@ class Binding:
     def tls(self) -> bool:
         """Whether this server speaks TLS itself."""
         return self.tls_cert is not None
+
+    def check_certificate(self) -> None:
+        """WrongCall where certificate and key aren't a pair that can be used without a password."""
+        if self.tls_cert is None:
+            return
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.tls_cert, self.tls_key, password="")  # asks nobody
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            raise WrongCall(
+                f"--tls-cert {self.tls_cert.name!r:.80} with its --tls-key can't be used "
+                f"({getattr(error, 'reason', None) or getattr(error, 'strerror', None) or 'TLS'})",
+                "a certificate and its own key without a password, as PEM files",
+                "check both files",
+            ) from error
 
     def site(self, port: int) -> Site:
         """The names that this server goes by, at the port that was found."""

@@ -56,6 +56,7 @@ def serve(served: Served, binding: Binding, ready: Callable[[str], None]) -> Non
     from hnuiseg.server.app import guarded_app
     from hnuiseg.server.web_server import web_server
 
+    binding.check_certificate()  # before a URL is shown that nothing would answer at
     with listening(binding) as step:
         port = int(step.getsockname()[1])
         site = binding.site(port)
