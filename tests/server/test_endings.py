@@ -1,6 +1,7 @@
 """A real process of `hnuiseg serve`, ended in every way: no acknowledged edit is lost."""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -17,6 +18,15 @@ import pytest
 
 from command_line import Call
 from hnuiseg.server.audit import verify
+from hnuiseg.server.binding import Binding
+from hnuiseg.server.limits import Limits
+from hnuiseg.server.queue import Progress
+from hnuiseg.server.run import Served, serve
+from hnuiseg.server.sources import Source
+from hnuiseg.server.work_folder import WorkFolder
+from hnuiseg.study import Case
+from made_case import made_case
+from served import made_answering
 
 _MAIN = [sys.executable, "-c", "from hnuiseg.cli.main import main; main()"]
 _AT_MM = [-20.0, -18.0, 34.0]  # in the rod's water
@@ -148,6 +158,38 @@ def test_ctrl_c_ends_it_cleanly(tmp_path: Path, ct_file: Path, model_file: Path)
         assert server.process.communicate(timeout=30) == ("", "")
         assert server.process.returncode == 0
     what = [record["what"] for record in verify(work / "audit.jsonl").records]
+    assert what == ["server-started", "server-stopped"]
+
+
+def test_told_twice_it_ends_without_waiting_for_what_runs(tmp_path: Path) -> None:
+    began, gate = threading.Event(), threading.Event()
+
+    def read(_: Progress) -> Case:
+        began.set()
+        gate.wait(25)
+        return made_case()
+
+    def ready(_: str) -> None:
+        def tell() -> None:
+            assert began.wait(10)
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.5)
+
+        threading.Thread(target=tell, daemon=True).start()
+
+    work = WorkFolder(tmp_path / "w")
+    served = Served(work, [Source("a", "a", read)], [], made_answering(), Limits(), ahead=True)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+    start = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            serve(served, Binding(port=0), ready)
+        assert time.monotonic() - start < 10
+    finally:
+        gate.set()
+        signal.signal(signal.SIGINT, before)
+    what = [record["what"] for record in verify(work.audit).records]
     assert what == ["server-started", "server-stopped"]
 
 

@@ -251,10 +251,11 @@ class Desk:
         if self._stopped:
             return
         self._stopped = True
-        ended = self.queue.stop(patience_s)
+        ended = False
         with ExitStack() as left:  # last in, first out
             left.callback(self.work.let_go)
-            left.callback(self.history.record, "server-stopped", clean=ended)
+            left.callback(lambda: self.history.record("server-stopped", clean=ended))
+            ended = self.queue.stop(patience_s)  # a second signal may end the waiting
             if ended:  # else an edit is still being made: it is abandoned whole with the process
                 for session in list(self._open.values()):
                     left.callback(self._close, session)

@@ -69,7 +69,12 @@ def serve(served: Served, binding: Binding, ready: Callable[[str], None]) -> Non
                     for row in desk.roll.rows():
                         desk.roll.predict(row.id)
                 ready(f"{site.origins[0]}/?token={door.token}")
-                server.run(sockets=[step])
+                try:
+                    server.run(sockets=[step])
+                    desk.stop()
+                except KeyboardInterrupt:  # told twice: what runs isn't waited for
+                    desk.stop(0.0)
+                    raise
         finally:
             desk.stop()
 
