@@ -129,7 +129,7 @@ def steps_a_second(
     network = made()
     if last:
         network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(network.parameters())
+    optimiser = torch.optim.AdamW(network.parameters(), fused=True)
     numbers = list(range(MINI.batch))
     stream = patches.batches(0, numbers)
     cpu = torch.device("cpu")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _CONTEXT = 16  # voxels round region R: what sways a network's answer lies nearer (inference.passes)
 _GROWTH = 0.5  # of the window's side, all in all
 _RIM = 1  # voxels from a face that count as at it
-_BALL = 3  # voxels of the working grid: the radius of a click's own ball
+BALL_VOXELS = 3  # of the working grid: the radius of a click's own ball
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +78,7 @@ class CaseNetwork:
         spacing = self.model.settings.working_spacing or standing.spacing
         radii = [0.0, 0.0, 0.0]
         for axis, mm in zip(self._turn.axes, spacing, strict=True):
-            radii[axis] = _BALL * mm
+            radii[axis] = BALL_VOXELS * mm
         return radii[0], radii[1], radii[2]
 
     def prepare(self) -> None:

@@ -243,7 +243,7 @@ def voxel(position_mm: Triple, grid: Grid) -> Index:
         )
     z, y, x = (math.floor(v + 0.5) for v in grid.to_index(place[None])[0])
     if not all(0 <= i < n for i, n in zip((z, y, x), grid.shape, strict=True)):
-        said = ", ".join(f"{v:.1f}" for v in position_mm)
+        said = ", ".join(f"{v:.6g}" for v in position_mm)
         corners = grid.to_world(np.array([[0, 0, 0], [n - 1 for n in grid.shape]]))
         low, high = corners.min(axis=0), corners.max(axis=0)
         allowed = ", ".join(f"{a:.1f} to {b:.1f}" for a, b in zip(low, high, strict=True))

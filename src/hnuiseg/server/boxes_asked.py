@@ -6,10 +6,10 @@ Everything is held to the image's grid before a single voxel is touched.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hnuiseg.interaction.boxes import Box
 from hnuiseg.server.refusals import Refused
 from hnuiseg.volume import Grid
 
-Box = tuple[slice, slice, slice]
 AXES = ("z", "y", "x")
 STEPS = (1, 2, 4)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hnuiseg.interaction import Network
-from hnuiseg.server.boxes_asked import Box
+from hnuiseg.interaction.boxes import Box
 from hnuiseg.server.queue import Progress
 from hnuiseg.server.refusals import Refused
 from hnuiseg.server.sources import Answering, Source

@@ -60,6 +60,8 @@ class Guard:
                 await answer.redirect(self._without_token(scope), self._door.set_cookie())
             else:
                 self._check(scope)
+                # parts of a file are nobody's need, and refused in another shape than ours
+                scope["headers"] = [h for h in scope["headers"] if h[0].lower() != b"range"]
                 body = await self._body(scope, receive)
                 await self._app(scope, _replayed(body, receive), answer.pass_on)
         except HnuisegError as error:

@@ -16,14 +16,13 @@ from hnuiseg.interaction import (
     places_in_doubt,
 )
 from hnuiseg.interaction import Question as Asked
+from hnuiseg.interaction.asking import BALL_VOXELS
 from hnuiseg.interaction.boxes import whole
 from hnuiseg.interaction.clicks import Index
 from hnuiseg.interaction.edits import position, voxel
 from hnuiseg.training.assess.users import Answer, Network, Question
 from hnuiseg.training.sample_store import StoredSample
 from hnuiseg.volume import Grid, Triple
-
-_BALL = 3  # voxels: the radius of a click's own ball, as in `interaction.asking`
 
 
 class WithinRegions:
@@ -81,7 +80,7 @@ class WithinRegions:
     @property
     def ball_mm(self) -> Triple:
         """Of a click that the network doesn't follow."""
-        z, y, x = (_BALL * mm for mm in self._grid.spacing)
+        z, y, x = (BALL_VOXELS * mm for mm in self._grid.spacing)
         return z, y, x
 
     def answer(self, question: Asked) -> Answered:
