@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hnuiseg.interaction.boxes import whole
 from hnuiseg.server import arrays
 from hnuiseg.server.arrays import NOT_COVERED, NOT_SAMPLED, Sent, affine
-from hnuiseg.server.boxes_asked import asked, exactly, whole
+from hnuiseg.server.boxes_asked import asked, exactly
 from hnuiseg.server.refusals import Refused
 from hnuiseg.volume import Grid, Reorientation
 
@@ -46,7 +47,7 @@ def test_law_01_every_voxel_says_where_it_lies(
         for n in grid.shape
     ]
     box = ",".join(str(v) for v in [*(a for a, _ in sides), *(b for _, b in sides)])
-    array, header = received(arrays.ct(stored, asked(grid, whole(grid), box=box, step=step)))
+    array, header = received(arrays.ct(stored, asked(grid, whole(grid.shape), box=box, step=step)))
     assert header["start"] == [a for a, _ in sides]
     matrix = np.asarray(header["affine_ras"])
     for k, j, i in np.ndindex(*array.shape):
@@ -70,7 +71,9 @@ def test_law_01_affines_are_those_of_any_orientation(order: Reorientation) -> No
 def test_a_slice_is_that_slice(axis: str, part: float) -> None:
     k = "zyx".index(axis)
     index = int(part * SHAPE[k])
-    array, header = received(arrays.ct(STORED, asked(GRID, whole(GRID), axis=axis, index=index)))
+    array, header = received(
+        arrays.ct(STORED, asked(GRID, whole(GRID.shape), axis=axis, index=index))
+    )
     np.testing.assert_array_equal(array, STORED.take([index], axis=k))
     assert header["start"] == [index if n == k else 0 for n in range(3)]
 
@@ -85,11 +88,11 @@ def test_a_slice_is_that_slice(axis: str, part: float) -> None:
 )  # fmt: skip
 def test_what_lies_outside_is_refused(query: dict[str, object]) -> None:
     with pytest.raises(Refused):
-        asked(GRID, whole(GRID), **query)  # type: ignore[arg-type]
+        asked(GRID, whole(GRID.shape), **query)  # type: ignore[arg-type]
 
 
 def test_packed_or_not_the_same_bytes() -> None:
-    where = asked(GRID, whole(GRID))
+    where = asked(GRID, whole(GRID.shape))
     one, _ = received(arrays.ct(STORED, where))
     two, _ = received(arrays.ct(STORED, where), gzipped=True)
     np.testing.assert_array_equal(one, two)
@@ -99,7 +102,7 @@ def test_packed_or_not_the_same_bytes() -> None:
 def test_hu_is_rounded_and_never_wraps() -> None:
     values = np.array([[[-40_000.0, -1024.4, 0.5001, 3071.6, 99_999.0]]], dtype=np.float32)
     grid = Grid.axial((1, 1, 5), (1.0, 1.0, 1.0))
-    array, _ = received(arrays.ct(values, asked(grid, whole(grid))))
+    array, _ = received(arrays.ct(values, asked(grid, whole(grid.shape))))
     assert array.ravel().tolist() == [-32768, -1024, 1, 3072, 32767]
 
 
@@ -108,7 +111,7 @@ def test_suv_is_kept_to_half_a_step_and_coverage_is_said(largest: float, seed: i
     generator = np.random.default_rng(seed)
     suv = generator.uniform(0, largest, SHAPE).astype(np.float32)
     covered = generator.random(SHAPE) < 0.7
-    array, header = received(arrays.pet(suv, covered, largest, asked(GRID, whole(GRID))))
+    array, header = received(arrays.pet(suv, covered, largest, asked(GRID, whole(GRID.shape))))
     assert header["not_covered"] == NOT_COVERED
     np.testing.assert_array_equal(array == NOT_COVERED, ~covered)
     slope = float(str(header["slope"]))
@@ -116,7 +119,7 @@ def test_suv_is_kept_to_half_a_step_and_coverage_is_said(largest: float, seed: i
 
 
 def test_no_uptake_at_all_is_zero() -> None:
-    array, header = received(arrays.pet(np.zeros(SHAPE), None, 0.0, asked(GRID, whole(GRID))))
+    array, header = received(arrays.pet(np.zeros(SHAPE), None, 0.0, asked(GRID, whole(GRID.shape))))
     assert header["slope"] == 1.0
     assert not array.any()
 
@@ -125,7 +128,7 @@ def test_law_04_doubt_that_nobody_measured_is_marked() -> None:
     grid = Grid.axial((1, 1, 4), (1.0, 1.0, 1.0))
     values = np.array([[[0.0, math.log(3), 0.5, np.nan]]], dtype=np.float32)
     votes = np.array([[[10, 2, 1, 10]]])
-    array, header = received(arrays.doubt(values, votes, asked(grid, whole(grid))))
+    array, header = received(arrays.doubt(values, votes, asked(grid, whole(grid.shape))))
     assert array.ravel().tolist() == [0, NOT_SAMPLED - 1, NOT_SAMPLED, NOT_SAMPLED]
     assert header["not_sampled"] == NOT_SAMPLED
     assert float(str(header["slope"])) * (NOT_SAMPLED - 1) == pytest.approx(math.log(3))
@@ -133,7 +136,7 @@ def test_law_04_doubt_that_nobody_measured_is_marked() -> None:
 
 def test_probability_is_kept_to_half_a_step() -> None:
     p = np.random.default_rng(0).random(SHAPE).astype(np.float32)
-    array, header = received(arrays.probability(p, asked(GRID, whole(GRID))))
+    array, header = received(arrays.probability(p, asked(GRID, whole(GRID.shape))))
     assert np.abs(array * float(str(header["slope"])) - p).max() <= 0.5 / 255 + 1e-6
 
 
@@ -142,7 +145,7 @@ def test_memory_of_a_map_is_a_byte_a_voxel(name: str) -> None:
     grid = Grid.axial((64, 128, 128), (3.0, 1.0, 1.0))
     values = np.full(grid.shape, 0.5, dtype=np.float32)
     votes = np.full(grid.shape, 3, dtype=np.int16)
-    where = asked(grid, whole(grid))
+    where = asked(grid, whole(grid.shape))
     tracemalloc.start()
     try:
         if name == "doubt":

@@ -3,7 +3,9 @@
 import json
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from hnuiseg.errors import InputRefused
 from hnuiseg.inference import Prediction, PredictOptions, predict
 from hnuiseg.interaction import Answer, CaseNetwork, Click, Question, Start, edit_to_json
-from hnuiseg.server.boxes_asked import whole
+from hnuiseg.interaction.boxes import whole
 from hnuiseg.server.cases import shown_box
 from hnuiseg.server.limits import Limits
 from hnuiseg.server.queue import ComputeQueue, Progress
@@ -352,7 +354,9 @@ def test_a_study_goes_from_not_opened_to_approved(tmp_path: Path) -> None:
         assert served.shown(at)["state"] == "saved"
 
 
-def test_pictures_come_while_a_click_is_answered(tmp_path: Path) -> None:
+@contextmanager
+def thinking_of_a_click(work: Path) -> Iterator[tuple[Served, Tab, Callable[[], Any]]]:
+    """Within: the network thinks of a click, until the answer is asked for."""
     thinking, gate = threading.Event(), threading.Event()
 
     class Slow(RandomNetwork):
@@ -362,46 +366,39 @@ def test_pictures_come_while_a_click_is_answered(tmp_path: Path) -> None:
             return super().answer(question)
 
     slow = made_answering(network=lambda _: Slow(np.random.default_rng(0)))
-    with serving(tmp_path / "w", answering=slow) as served:
+    with serving(work, answering=slow) as served, ThreadPoolExecutor(1) as pool:
         tab = served.begun()
-        clicked: list[Any] = []
-        thread = threading.Thread(target=lambda: clicked.append(tab.edit(click())))
-        thread.start()
+        clicked = pool.submit(tab.edit, click())
         assert thinking.wait(20)
+
+        def answered() -> Any:
+            gate.set()
+            return clicked.result(20)
+
+        try:
+            yield served, tab, answered
+        finally:
+            gate.set()
+
+
+def test_pictures_come_while_a_click_is_answered(tmp_path: Path) -> None:
+    with thinking_of_a_click(tmp_path / "w") as (served, tab, answered):
         with httpx.Client(base_url=served.site.origins[0], headers=served.http.headers) as other:
             answer = other.get(f"{tab.at}/maps/labels")
             assert answer.headers["ETag"] == f'"{tab.revision}"'
             assert [j["kind"] for j in other.get("/api/queue").json()["jobs"]] == ["edit"]
-        gate.set()
-        thread.join(20)
-        assert clicked[0]["edit_id"] == 1
+        assert answered()["edit_id"] == 1
 
 
 def test_a_click_that_is_being_answered_when_the_server_is_told_to_end_is_whole(
     tmp_path: Path,
 ) -> None:
-    thinking, gate = threading.Event(), threading.Event()
-
-    class Slow(RandomNetwork):
-        def answer(self, question: Question) -> Answer:
-            thinking.set()
-            assert gate.wait(20)
-            return super().answer(question)
-
-    slow = made_answering(network=lambda _: Slow(np.random.default_rng(0)))
-    with serving(tmp_path / "w", answering=slow) as served:
-        tab = served.begun()
-        clicked: list[Any] = []
-        thread = threading.Thread(target=lambda: clicked.append(tab.edit(click())))
-        thread.start()
-        assert thinking.wait(20)
+    with thinking_of_a_click(tmp_path / "w") as (served, tab, answered):
         served.desk.refuse_more()
         with httpx.Client(base_url=served.site.origins[0], headers=served.http.headers) as other:
             answer = other.post(f"{tab.at}/open")
             assert (answer.status_code, error_of(answer)) == (503, "stopping")
-        gate.set()
-        thread.join(20)
-        done = clicked[0]["revision"]
+        done = answered()["revision"]
     with serving(tmp_path / "w") as served:
         shown = served.http.post(f"{tab.at}/open").json()
         assert (shown["revision"], len(shown["edits"])) == (done, 1)
@@ -441,7 +438,7 @@ def test_law_03_a_pass_that_let_a_click_through_is_the_same_to_the_bit() -> None
         network = CaseNetwork(case, model, options)
         labels = np.zeros(case.ct.grid.shape, dtype=np.uint8)
         clicked = Click("GTVp", True, (3, 4, 4))
-        question = Question((clicked,), (clicked.index,), whole(case.ct.grid), labels, 2)
+        question = Question((clicked,), (clicked.index,), whole(case.ct.grid.shape), labels, 2)
         answers: list[Answer] = []
         queue = ComputeQueue()
 

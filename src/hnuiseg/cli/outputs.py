@@ -1,4 +1,4 @@
-"""What `segment` and `refine` write, and how they say it: their common options and their end."""
+"""What commands that answer a study share: their common options, and how they end."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,13 @@ out_option = click.option(
 )
 seed_option = click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws."
+)
+edit_samples_option = click.option(
+    "--edit-samples",
+    type=click.IntRange(0, 100),
+    default=0,
+    show_default=True,
+    help="Stochastic members behind each answer to a click; 0: one pass, its voxels not sampled.",
 )
 formats_option = click.option(
     "--formats",

@@ -18,6 +18,7 @@ from hnuiseg.cli.computing import (
 )
 from hnuiseg.cli.edits_file import numbered, read_edits
 from hnuiseg.cli.outputs import (
+    edit_samples_option,
     formats_option,
     json_option,
     out_option,
@@ -80,13 +81,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option(
     "--no-uncertainty", is_flag=True, help="The automatic result in one pass, without doubt."
 )
-@click.option(
-    "--edit-samples",
-    type=click.IntRange(0, 100),
-    default=0,
-    show_default=True,
-    help="Stochastic members behind each answer to a click; 0: one pass, its voxels not sampled.",
-)
+@edit_samples_option
 @formats_option
 @device_option
 @precision_option

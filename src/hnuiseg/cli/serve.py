@@ -12,7 +12,7 @@ from hnuiseg.cli.computing import (
     samples_option,
     threads_option,
 )
-from hnuiseg.cli.outputs import seed_option
+from hnuiseg.cli.outputs import edit_samples_option, seed_option
 from hnuiseg.errors import InputRefused, WrongCall
 
 _FILE = click.Path(path_type=Path)
@@ -84,13 +84,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--no-uncertainty", is_flag=True, help="Automatic results in one pass, without doubt."
 )
-@click.option(
-    "--edit-samples",
-    type=click.IntRange(0, 100),
-    default=0,
-    show_default=True,
-    help="Stochastic members behind each answer to a click; 0: one pass, its voxels not sampled.",
-)
+@edit_samples_option
 @device_option
 @precision_option
 @threads_option

@@ -69,12 +69,6 @@ def exactly(grid: Grid, box: Box) -> Asked:
     return _asked(grid, [s.start for s in box], [s.stop for s in box], 1)
 
 
-def whole(grid: Grid) -> Box:
-    """All of an image."""
-    z, y, x = (slice(0, n) for n in grid.shape)
-    return z, y, x
-
-
 def _asked(grid: Grid, low: Sequence[int], high: Sequence[int], step: int) -> Asked:
     a, b, c = (int(v) for v in low)
     d, e, f = (int(v) for v in high)

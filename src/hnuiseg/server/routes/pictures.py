@@ -12,11 +12,11 @@ from hnuiseg.interaction.boxes import Box as Voxels
 from hnuiseg.interaction.edits import voxel
 from hnuiseg.server import arrays
 from hnuiseg.server.arrays import Sent
-from hnuiseg.server.boxes_asked import Asked, asked, exactly
+from hnuiseg.server.boxes_asked import Asked, exactly
 from hnuiseg.server.desk import Desk
 from hnuiseg.server.open_session import OpenSession
 from hnuiseg.server.routes.common import BINARY, Id, refusing, sent
-from hnuiseg.server.routes.studies import Axis, Box, SliceIndex, Step
+from hnuiseg.server.routes.where import Where
 from hnuiseg.server.wire import (
     LesionsBody,
     RegionAsked,
@@ -50,17 +50,13 @@ def picture_routes(desk: Desk) -> APIRouter:
         request: Request,
         session: Id,
         map_name: Map,
+        where: Where,
         tumour: Tumour = "GTVp",
-        box: Box = None,
-        axis: Axis = None,
-        index: SliceIndex = None,
-        step: Step = 1,
     ) -> StreamingResponse:
         found = desk.session(session)
-        grid = found.loaded.case.ct.grid
-        where = asked(grid, found.loaded.body, box=box, axis=axis, index=index, step=step)
+        asked = where.of(found.loaded.case.ct.grid, found.loaded.body)
         with found.turns.reading():
-            array = _map(found, map_name, tumour, where)
+            array = _map(found, map_name, tumour, asked)
             return sent(request, array, found.revision)
 
     @router.post(

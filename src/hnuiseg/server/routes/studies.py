@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from hnuiseg.interaction.boxes import whole
 from hnuiseg.server import arrays
-from hnuiseg.server.boxes_asked import STEPS, asked, whole
 from hnuiseg.server.desk import Desk
 from hnuiseg.server.refusals import Refused
 from hnuiseg.server.routes.common import BINARY, Id, refusing, sent
+from hnuiseg.server.routes.where import Where
 from hnuiseg.server.wire import (
     ImageBody,
     JobBody,
@@ -21,16 +22,6 @@ from hnuiseg.server.wire import (
     job_body,
     study_body,
 )
-
-Box = Annotated[str | None, Query(max_length=100, description="z0,y0,x0,z1,y1,x1: first, end")]
-Axis = Annotated[Literal["z", "y", "x"] | None, Query(description="with index: one stored slice")]
-SliceIndex = Annotated[int | None, Query(ge=0, le=1_000_000)]
-Step = Annotated[  # no Literal: queries are text, and none of its numbers would be found
-    int,
-    Query(
-        json_schema_extra={"enum": list(STEPS)}, description="every so many voxels along each axis"
-    ),
-]
 
 
 def study_routes(desk: Desk) -> APIRouter:
@@ -95,18 +86,10 @@ def study_routes(desk: Desk) -> APIRouter:
         responses={**refusing(404, 409), **BINARY},
         response_class=Response,
     )
-    async def ct(
-        request: Request,
-        study: Id,
-        box: Box = None,
-        axis: Axis = None,
-        index: SliceIndex = None,
-        step: Step = 1,
-    ) -> StreamingResponse:
+    async def ct(request: Request, study: Id, where: Where) -> StreamingResponse:
         loaded = desk.roll.loaded(study)
         volume = loaded.case.ct
-        where = asked(volume.grid, loaded.body, box=box, axis=axis, index=index, step=step)
-        return sent(request, arrays.ct(volume.array, where))
+        return sent(request, arrays.ct(volume.array, where.of(volume.grid, loaded.body)))
 
     @router.get(
         "/api/studies/{study}/pet",
@@ -117,10 +100,7 @@ def study_routes(desk: Desk) -> APIRouter:
     async def pet(
         request: Request,
         study: Id,
-        box: Box = None,
-        axis: Axis = None,
-        index: SliceIndex = None,
-        step: Step = 1,
+        where: Where,
         grid: Annotated[
             Literal["ct", "native"], Query(description="on the CT's grid, or the PET's own")
         ] = "ct",
@@ -132,9 +112,9 @@ def study_routes(desk: Desk) -> APIRouter:
                 404, "no-pet", "a PET of a study without one", "CT", "look at `pet` of its image"
             )
         volume = image.on_ct if grid == "ct" else image.native
-        usual = loaded.body if grid == "ct" else whole(volume.grid)
-        where = asked(volume.grid, usual, box=box, axis=axis, index=index, step=step)
+        usual = loaded.body if grid == "ct" else whole(volume.grid.shape)
+        asked = where.of(volume.grid, usual)
         coverage = image.coverage if grid == "ct" else None
-        return sent(request, arrays.pet(volume.array, coverage, loaded.suv_largest, where))
+        return sent(request, arrays.pet(volume.array, coverage, loaded.suv_largest, asked))
 
     return router
