@@ -15,7 +15,7 @@ from hnuiseg.dicom import DicomReference, PatientStudy, read_rtstruct, read_seg
 from hnuiseg.errors import HnuisegError, WrongCall
 from hnuiseg.export import DEFAULT_FORMATS, FORMATS, Contours, Result, export
 from hnuiseg.files import read_image
-from hnuiseg.inference import Prediction
+from hnuiseg.inference import NotDrawn, Prediction
 from hnuiseg.study.case import Case
 from hnuiseg.volume import components
 from made_case import CARD, CREATED, GRID, STARTED, ball_labels, made_case, made_prediction
@@ -288,6 +288,22 @@ def test_voxels_not_sampled_are_marked_in_the_report(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "Not sampled:" in page
     assert "not sampled." in page  # the caption of what is darkened
+
+
+def test_what_is_too_small_to_be_drawn_is_said_everywhere(tmp_path: Path) -> None:
+    left_out = (NotDrawn("GTVn", 0.31, (12.0, -4.0, 100.5)), NotDrawn("GTVn", 0.1, (1.0, 2.0, 3.0)))
+    prediction = replace(made_prediction(ball_labels()), not_drawn=left_out)
+    result, described = run(tmp_path / "out", made_case(), prediction, DEFAULT_FORMATS)
+    assert described["not_drawn"] == [
+        {"class_name": "GTVn", "volume_ml": 0.31, "middle_mm": [12.0, -4.0, 100.5]},
+        {"class_name": "GTVn", "volume_ml": 0.1, "middle_mm": [1.0, 2.0, 3.0]},
+    ]
+    said = "2 GTVn (largest 0.31 ml)"
+    assert said in result.summary()
+    assert said in (tmp_path / "out" / "report.html").read_text("utf-8")
+    plain, described = run(tmp_path / "all", made_case(), made_prediction(ball_labels()))
+    assert described["not_drawn"] == []
+    assert "Not drawn" not in plain.summary()
 
 
 def test_the_summary_is_short_and_complete(tmp_path: Path) -> None:

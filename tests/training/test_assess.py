@@ -105,6 +105,21 @@ def test_the_truth_scores_perfectly_with_every_user(data: Path) -> None:
                 assert row["ranking"]["members"] == row["ranking"]["perfect"] == 0
 
 
+def test_what_is_too_small_to_be_drawn_is_missed_until_a_click_confirms_it(data: Path) -> None:
+    own = replace(TINY.settings, working_spacing=None, least_ml=(5000.0, 5000.0))
+    users = ("automatic", "each-lesion")
+    for every, expected in ((False, ["missed", "both present"]), (True, ["both present"] * 2)):
+        options = AssessOptions(
+            users=users, scans=("CT",), uncertainty_members=0, every_component=every
+        )
+        for ref in _tested(data):
+            network = Truthful()
+            rows = assess_case(ref, Networks(own, network, network, None), options)
+            for name, lesions in zip(NAMES, ref.entry.lesions, strict=True):
+                found = [row["classes"][name]["state"] for row in rows]
+                assert found == (expected if lesions else ["correctly empty"] * 2)
+
+
 class Random:
     """Says anything, and something else each time."""
 

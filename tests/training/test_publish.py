@@ -210,3 +210,9 @@ def test_what_is_no_ensemble_is_refused(run: Path) -> None:
     settings = replace(one.settings, ct_scheme="raw")
     with pytest.raises(ModelMismatch, match="prepare images"):
         ensemble_bytes([one, replace(one, settings=settings, sha256="1")], "two", "")
+
+
+def test_a_least_volume_goes_with_the_file_and_its_card(run: Path, tmp_path: Path) -> None:
+    model = _written(published(run, None, None, least_ml=(1.0, 0.5)), tmp_path, "least")
+    assert model.settings.least_ml == (1.0, 0.5)
+    assert "under 0.5 ml" in model.card.limits

@@ -50,6 +50,11 @@ _SCANS = {"both": ("PET/CT", "CT"), "pet-ct": ("PET/CT",), "ct": ("CT",)}
     help="Each click changes only its own region, as in a session; default: the whole image anew.",
 )
 @click.option(
+    "--every-component",
+    is_flag=True,
+    help="Components under the model's least volume, which no click confirmed, count as drawn too.",
+)
+@click.option(
     "--scan",
     type=click.Choice(list(_SCANS)),
     default="both",
@@ -88,6 +93,7 @@ def assess(  # noqa: PLR0913 - one argument an option
     fold: int,
     users: tuple[str, ...],
     within_region: bool,
+    every_component: bool,
     scan: str,
     members: int,
     uncertainty_members: int,
@@ -112,6 +118,7 @@ def assess(  # noqa: PLR0913 - one argument an option
             users=tuple(user for user in _USERS if user in (users or _USUAL)),
             scans=_SCANS[scan],
             within_region=within_region,
+            every_component=every_component,
             members=members,
             uncertainty_members=uncertainty_members,
             seed=seed,

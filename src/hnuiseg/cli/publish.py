@@ -63,14 +63,28 @@ def calibrate(
 @_STAGE
 @click.option("--name", help="Of the model; default: recipe, scale and stage.")
 @click.option("--half", is_flag=True, help="Store kernels with 16 bits: half the size.")
-def publish(run: Path, out: Path, stage: int | None, name: str | None, half: bool) -> None:
+@click.option(
+    "--least-ml",
+    type=(click.FloatRange(0.0, 5.0), click.FloatRange(0.0, 5.0)),
+    metavar="GTVP GTVN",
+    help="Components of GTVp and of GTVn under so many ml are listed and not drawn; default: every "
+    "one is drawn.",
+)
+def publish(
+    run: Path,
+    out: Path,
+    stage: int | None,
+    name: str | None,
+    half: bool,
+    least_ml: tuple[float, float] | None,
+) -> None:
     """Make the model file of RUN with its card: figures, licence of the data, temperatures.
 
     `hnuiseg segment --model FILE` takes it."""
     from hnuiseg.files import atomic_write
     from hnuiseg.training import published
 
-    content = published(run, stage, name, half=half)
+    content = published(run, stage, name, half=half, least_ml=least_ml)
     _free(out)
     atomic_write(out, content)
     click.echo(str(out))

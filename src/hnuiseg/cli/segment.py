@@ -41,6 +41,11 @@ from hnuiseg.cli.source import Source, read_case, source_arguments
     help="Every approximation off: the model's own windows, half overlapping, in float32. For "
     "figures that are published.",
 )
+@click.option(
+    "--every-component",
+    is_flag=True,
+    help="Draw components under the model's least volume too, which are only listed otherwise.",
+)
 @click.option("--variance", is_flag=True, help="Write the variance over members per class too.")
 @formats_option
 @click.option(
@@ -72,6 +77,7 @@ def segment(  # noqa: PLR0913 - one argument an option
     seed: int,
     no_uncertainty: bool,
     exact: bool,
+    every_component: bool,
     variance: bool,
     formats: str | None,
     rois: Any,
@@ -108,6 +114,7 @@ def segment(  # noqa: PLR0913 - one argument an option
             precision,
             threads,
             exact=exact,
+            every_component=every_component,
         )
         hardware = Hardware.chosen(options)
 

@@ -299,6 +299,7 @@ def _result(material: Material, files: Sequence[Planned | Withheld], started: da
         voting=_voting(prediction),
         lesions=lesions,
         totals=totals(lesions),
+        not_drawn=prediction.not_drawn,
         files=(*(f.name for f in files if isinstance(f, Planned)), RESULT_NAME),
         not_written=tuple(NotWritten(f.name, f.reason) for f in withheld),
         uptake_outside=outside,

@@ -8,6 +8,7 @@ from typing import Any
 from hnuiseg.dicom import SuvFactor
 from hnuiseg.export.measure import Lesion, Total
 from hnuiseg.export.uptake import Uptake
+from hnuiseg.inference import CLASSES, NotDrawn
 from hnuiseg.models import Card
 from hnuiseg.study.case import Notice, Provenance
 
@@ -50,6 +51,7 @@ class Result:
     voting: Voting | None  # None: one deterministic pass
     lesions: tuple[Lesion, ...]
     totals: tuple[Total, ...]
+    not_drawn: tuple[NotDrawn, ...]  # under the model's least volume
     files: tuple[str, ...]  # names within the output folder
     not_written: tuple[NotWritten, ...]
     uptake_outside: tuple[Uptake, ...]  # high uptake beyond what was searched; not contoured
@@ -72,6 +74,17 @@ class Result:
         ]
         return f"{count} lesion{'s' if count > 1 else ''} found: {', '.join(parts)}"
 
+    def not_drawn_said(self) -> str:
+        """What was too small to be drawn, in a line; empty where nothing was."""
+        if not self.not_drawn:
+            return ""
+        parts = []
+        for name in CLASSES[1:]:
+            own = [one.volume_ml for one in self.not_drawn if one.class_name == name]
+            if own:
+                parts.append(f"{len(own)} {name} (largest {max(own):.2f} ml)")
+        return f"Not drawn, as too small for this model to be believed: {', '.join(parts)}"
+
     def to_json(self) -> str:
         """JSON with keys in a fixed order, numbers to nine digits, and never NaN."""
         suv = None
@@ -89,6 +102,7 @@ class Result:
             "warnings": [asdict(notice) for notice in self.notices],
             "lesions": [_lesion(lesion) for lesion in self.lesions],
             "totals": {t.class_name: _total(t) for t in self.totals},
+            "not_drawn": [asdict(component) for component in self.not_drawn],
             "uptake_outside": [asdict(uptake) for uptake in self.uptake_outside],
             "provenance": asdict(self.provenance),
             "suv": suv,
@@ -110,6 +124,8 @@ class Result:
         lines += [f"  {_row(lesion)}" for lesion in self.lesions[:_ROWS]]
         if len(self.lesions) > _ROWS:
             lines.append(f"  and {len(self.lesions) - _ROWS} more, in result.json and the report")
+        if self.not_drawn:
+            lines.append(f"  {self.not_drawn_said()}")
         lines += [f"warning: {notice.text}" for notice in self.notices]
         told = [self.settings[name] for name in ("device", "precision", "torch threads")]
         lines.append(f"computed on: {', '.join(told)} threads, in {self.elapsed_s:.0f} s")

@@ -3,6 +3,7 @@
 from hnuiseg.inference.engine import network_for
 from hnuiseg.inference.hardware import Hardware
 from hnuiseg.inference.inputs import CHANNELS
+from hnuiseg.inference.least_volume import Drawn, LeastMl, drawn
 from hnuiseg.inference.members import (
     LARGEST_ANGLE,
     NOISE_STD,
@@ -15,7 +16,7 @@ from hnuiseg.inference.members import (
 from hnuiseg.inference.options import PredictOptions
 from hnuiseg.inference.placing import BACKGROUND, Field, likeliest
 from hnuiseg.inference.predict import predict
-from hnuiseg.inference.prediction import CLASSES, Prediction
+from hnuiseg.inference.prediction import CLASSES, NotDrawn, Prediction
 from hnuiseg.inference.speed import Speed, speeds
 from hnuiseg.inference.uncertainty import LEAST_VOTES, Accumulator, entropy, mutual_information
 from hnuiseg.inference.windows import gaussian_weight, predict_windows, window_starts
@@ -28,16 +29,20 @@ __all__ = [
     "LEAST_VOTES",
     "NOISE_STD",
     "Accumulator",
+    "Drawn",
     "Field",
     "Flip",
     "Hardware",
+    "LeastMl",
     "Member",
     "Noise",
+    "NotDrawn",
     "PredictOptions",
     "Prediction",
     "Rotation",
     "Speed",
     "draw_members",
+    "drawn",
     "entropy",
     "gaussian_weight",
     "likeliest",

@@ -20,6 +20,8 @@ class PredictOptions:
 
     With `exact` every approximation is off: the model's own windows, half overlapping, in float32.
     Without it a network that allows it sees larger windows (`hnuiseg.inference.passes`).
+
+    With `every_component` the model's least volumes are set aside, and every component is drawn.
     """
 
     members: int = 10
@@ -31,6 +33,7 @@ class PredictOptions:
     threads: int | None = None
     overlap: float = 0.5
     exact: bool = False
+    every_component: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.members <= _MOST_MEMBERS:

@@ -23,6 +23,7 @@ from hnuiseg.errors import WrongCall
 from hnuiseg.inference.engine import TorchEngine
 from hnuiseg.inference.hardware import Hardware, threads_of
 from hnuiseg.inference.inputs import body_field, network_inputs
+from hnuiseg.inference.least_volume import LeastMl, drawn
 from hnuiseg.inference.members import NOISE_STD
 from hnuiseg.inference.options import PredictOptions
 from hnuiseg.inference.passes import Passes, Progress
@@ -77,7 +78,8 @@ def predict(
         settings = _settings(field.whole, passes, hardware)
         del passes
         temperature = model.settings.temperature(case.pet is not None)
-        return _on_the_ct(sums, field, case.ct.grid, options, temperature, settings)
+        least_ml = None if options.every_component else model.settings.least_ml
+        return _on_the_ct(sums, field, case.ct.grid, options, temperature, least_ml, settings)
 
 
 def _on_the_ct(
@@ -86,6 +88,7 @@ def _on_the_ct(
     stored: Grid,
     options: PredictOptions,
     temperature: float | None,
+    least_ml: LeastMl | None,
     settings: dict[str, str],
 ) -> Prediction:
     """What the sums say, on the CT's grid, axes in stored order."""
@@ -103,8 +106,9 @@ def _on_the_ct(
             spread = field.placed_each(torch.nan_to_num(sums.variance()), (0.0, 0.0, 0.0))
             variance = field.stored_each(spread)
             variance[:, votes < LEAST_VOTES] = np.nan
+    kept = drawn(field.stored(likeliest(probabilities)), stored, least_ml)
     return Prediction(
-        labels=field.stored(likeliest(probabilities)),
+        labels=kept.labels,
         probabilities=field.stored_each(probabilities),
         entropy=field.stored(predictive.numpy()),
         mutual_information=shared,
@@ -115,6 +119,7 @@ def _on_the_ct(
         seed=options.seed,
         temperature=temperature,
         settings=settings,
+        not_drawn=kept.left_out,
     )
 
 
@@ -141,6 +146,9 @@ def _settings(working: Grid, passes: Passes, hardware: Hardware) -> dict[str, st
     }
     if model.settings.networks > 1:
         settings["networks"] = str(model.settings.networks)
+    if model.settings.least_ml is not None:
+        least = " and ".join(f"{ml:g}" for ml in model.settings.least_ml)
+        settings["least volume (GTVp and GTVn; ml)"] = "none" if options.every_component else least
     settings["exact"] = str(options.exact).lower()
     if options.uncertainty:
         settings["dropout rate"] = str(model.settings.dropout_rate)

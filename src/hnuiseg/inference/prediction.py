@@ -10,6 +10,15 @@ from hnuiseg.volume import Grid
 CLASSES = ("background", "GTVp", "GTVn")  # label values 0, 1, 2
 
 
+@dataclass(frozen=True, slots=True)
+class NotDrawn:
+    """A component under the model's least volume: likely somewhere, drawn nowhere."""
+
+    class_name: str
+    volume_ml: float
+    middle_mm: tuple[float, float, float]  # LPS
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """Arrays are read as (z, y, x) of `grid`, the CT as stored.
@@ -19,7 +28,8 @@ class Prediction:
     than two votes is *not sampled* (DESIGN law 4): its mutual information is nan.
     """
 
-    labels: UInt8[np.ndarray, "z y x"]  # argmax of probabilities; of a session what its edits say
+    # argmax of probabilities without `not_drawn`; of a session what its edits say
+    labels: UInt8[np.ndarray, "z y x"]
     probabilities: Float[np.ndarray, "3 z y x"]  # mean over members; sums to 1
     entropy: Float[np.ndarray, "z y x"]  # predictive entropy of the mean, nats
     mutual_information: Float[np.ndarray, "z y x"] | None  # nats; entropy - mean member entropy
@@ -30,3 +40,4 @@ class Prediction:
     seed: int
     settings: dict[str, str]  # provenance: model name, hash, device, precision, spacing, window
     temperature: float | None = None  # that calibrates `probabilities`; None: nobody measured it
+    not_drawn: tuple[NotDrawn, ...] = ()  # components under the model's least volume

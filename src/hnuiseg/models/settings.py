@@ -18,6 +18,7 @@ _MOST_LAYERS = 64  # of anything else that is counted
 _MOST_SETTINGS = 64
 _MOST_NETWORKS = 32
 _TEMPERATURE = (0.05, 20.0)
+_MOST_LEAST_ML = 5.0  # a node of 2 cm: whoever leaves out more hides disease
 _DEEPEST = 3  # lists within lists
 
 
@@ -36,6 +37,7 @@ class ModelSettings:
     temperatures: tuple[float | None, float | None] | None = None
     networks: int = 1  # weight sets in the file: an ensemble's members, asked in turn
     extra_channels: tuple[str, ...] = ()  # beyond images and prompts, in the network's order
+    least_ml: tuple[float, float] | None = None  # GTVp, GTVn: smaller components aren't drawn
     click_encoding: str = "ball"  # or "edt": how a click is drawn (`hnuiseg.interaction`)
 
     @property
@@ -65,9 +67,12 @@ def check_settings(settings: ModelSettings) -> None:
         raise ValueError(f"window {window} of more than {_MOST_VOXELS} voxels")
     if not _is_number(settings.dropout_rate) or not 0 <= settings.dropout_rate < 1:
         raise ValueError(f"dropout rate {settings.dropout_rate}")
-    warmth = settings.temperatures
-    if warmth is not None and not (len(warmth) == 2 and all(map(_is_temperature, warmth))):
-        raise ValueError(f"temperatures {warmth}")
+    for pair, known, what in (
+        (settings.temperatures, _is_temperature, "temperatures"),
+        (settings.least_ml, _is_least_ml, "least volumes"),
+    ):
+        if pair is not None and not (len(pair) == 2 and all(map(known, pair))):
+            raise ValueError(f"{what} {pair}")
     if type(settings.networks) is not int or not 1 <= settings.networks <= _MOST_NETWORKS:
         raise ValueError(f"{settings.networks} networks")
     extra = settings.extra_channels
@@ -75,6 +80,10 @@ def check_settings(settings: ModelSettings) -> None:
         raise ValueError(f"channels {settings.extra_channels}")
     if settings.click_encoding not in _ENCODINGS:
         raise ValueError(f"clicks drawn as {settings.click_encoding!r:.20}")
+    _check_network_settings(settings)
+
+
+def _check_network_settings(settings: ModelSettings) -> None:
     given = settings.network_settings
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         raise TypeError("settings of the network are named")
@@ -91,6 +100,10 @@ def _is_number(value: object) -> bool:
 
 def _is_temperature(value: float | None) -> bool:
     return value is None or (_is_number(value) and _TEMPERATURE[0] <= value <= _TEMPERATURE[1])
+
+
+def _is_least_ml(value: float | None) -> bool:
+    return value is not None and _is_number(value) and 0 <= value <= _MOST_LEAST_ML
 
 
 def _is_spacing(value: float) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from hnuiseg.errors import InputRefused
+from hnuiseg.inference import LeastMl
 from hnuiseg.models import ModelFile, model_bytes, read_model
 from hnuiseg.training.calibrate import CALIBRATION, SCANS, temperatures
 from hnuiseg.training.licence import commercial_too
@@ -30,17 +31,31 @@ def finished_stage(run: Path, number: int | None) -> tuple[int, ModelFile]:
     return chosen, read_model(stage_folder(run, chosen) / MODEL)
 
 
-def published(run: Path, number: int | None, name: str | None, *, half: bool = False) -> bytes:
+def published(
+    run: Path,
+    number: int | None,
+    name: str | None,
+    *,
+    half: bool = False,
+    least_ml: LeastMl | None = None,
+) -> bytes:
     """The content of the model file to pass on; `half`: convolutions stored with 16 bits.
+
+    `least_ml`: of GTVp and GTVn; smaller components the file's users don't see drawn.
 
     Where the stage was calibrated, its temperatures go with it; elsewhere the card says that it
     wasn't. The strictest licence of everything that any stage learnt from has the say.
     """
     chosen, model = finished_stage(run, number)
     said = _calibration(stage_folder(run, chosen) / CALIBRATION, model)
-    card, settings = model.card, model.settings
+    card, settings = model.card, replace(model.settings, least_ml=least_ml)
     figures = dict(card.figures)
     limits = [card.limits]
+    if least_ml is not None:
+        limits.append(
+            f"Components of GTVp under {least_ml[0]:g} ml and of GTVn under {least_ml[1]:g} ml are "
+            "listed, not drawn."
+        )
     if said is None:
         limits.append("Probabilities aren't calibrated.")
     else:

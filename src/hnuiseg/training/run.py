@@ -204,7 +204,7 @@ def _check_begin(stage: Stage) -> None:
     if stage.begin is None:
         return
     own = stage.scale.settings
-    theirs = replace(stage.begin.settings, temperatures=own.temperatures)
+    theirs = replace(stage.begin.settings, temperatures=own.temperatures, least_ml=own.least_ml)
     if theirs != own:
         names = [f.name for f in fields(own) if getattr(own, f.name) != getattr(theirs, f.name)]
         raise ModelMismatch(

@@ -10,8 +10,16 @@ from jaxtyping import Float, UInt8
 
 from hnuiseg.cohorts import AnnotatedCase, read_cached
 from hnuiseg.errors import InputRefused
-from hnuiseg.inference import BACKGROUND, Field, PredictOptions, likeliest
-from hnuiseg.interaction import Robot, Scene
+from hnuiseg.inference import (
+    BACKGROUND,
+    CLASSES,
+    Field,
+    LeastMl,
+    PredictOptions,
+    drawn,
+    likeliest,
+)
+from hnuiseg.interaction import Click, Robot, Scene
 from hnuiseg.models import ModelFile, ModelSettings
 from hnuiseg.preprocessing import suv_again
 from hnuiseg.training.assess.guided import Guided
@@ -119,22 +127,23 @@ class _Scan:
             user = USERS[name]
             generator = self._generator(options.seed, sha256, user)
             ask, robot = self._session(user, automatic, options)
+            least_ml = None if options.every_component else self.networks.settings.least_ml
             for step, answer in answers_to(user, robot, ask, automatic, scene, generator):
                 on_ct = self._on_ct(answer.probabilities)
-                labels = likeliest(on_ct)
+                shown = self._shown(likeliest(on_ct), answer.question.clicks, least_ml)
                 row = {
                     "scan": self.scan,
                     "user": name,
                     "step": step,
                     "clicks": len(answer.question.clicks),
                     "diagonal_mm": self.found.truth.grid.diagonal_mm,
-                    "classes": class_measures(labels, self.found.truth),
+                    "classes": class_measures(shown, self.found.truth),
                 }
                 local = options.within_region and bool(user.measured_after[-1])
                 if self.networks.members is None or step < user.measured_after[-1] or local:
                     yield row | {"calibration": None, "ranking": None}
                 else:
-                    yield row | self._doubted(self.networks.members, answer.question, labels, on_ct)
+                    yield row | self._doubted(self.networks.members, answer.question, shown, on_ct)
 
     def _session(self, user: User, automatic: Answer, options: AssessOptions) -> tuple[Ask, Robot]:
         """What answers one user's clicks, and the robot that makes them."""
@@ -183,6 +192,24 @@ class _Scan:
     def _on_ct(self, working: Float[np.ndarray, "3 z y x"]) -> Float[np.ndarray, "3 a b c"]:
         placed = self.field.placed_each(torch.from_numpy(working), BACKGROUND)
         return self.field.stored_each(placed)
+
+    def _shown(
+        self,
+        labels: UInt8[np.ndarray, "a b c"],
+        clicks: tuple[Click, ...],
+        least_ml: LeastMl | None,
+    ) -> UInt8[np.ndarray, "a b c"]:
+        """Without what is under the model's least volume and was confirmed by no click."""
+        (z, y, x), whole = self.field.box, self.field.whole
+        working = whole.cropped((z.start, y.start, x.start), self.sample.shape)
+        gtvp, gtvn = (
+            working.to_world(np.array(places, dtype=float).reshape(-1, 3))
+            for places in (
+                [c.index for c in clicks if c.positive and c.region == name] for name in CLASSES[1:]
+            )
+        )
+        grid, reach_mm = self.found.truth.grid, max(whole.spacing)
+        return drawn(labels, grid, least_ml, (gtvp, gtvn), reach_mm).labels
 
     def _generator(self, seed: int, sha256: str, user: User) -> np.random.Generator:
         """The same clicks in whatever order cases and users are measured."""

@@ -22,6 +22,7 @@ class AssessOptions:
     members: int = 0  # behind the labels; 0: one pass without dropout
     uncertainty_members: int = 5  # behind calibration and ranking; 0: neither is measured
     within_region: bool = False  # a click changes its region alone, as in a session
+    every_component: bool = False  # those under the model's least volume count as drawn too
     seed: int = 0
     device: str = "cpu"
 
@@ -64,6 +65,8 @@ class AssessOptions:
             words.append("--scan pet-ct" if self.scans == SCANS[:1] else "--scan ct")
         if self.within_region:
             words.append("--within-region")
+        if self.every_component:
+            words.append("--every-component")
         for name in ("part", "fold", "members", "uncertainty_members", "seed", "device"):
             value = getattr(self, name)
             if value != getattr(usual, name):
