@@ -2,6 +2,7 @@
 
 import { button, filledWith, h } from "./dom.js";
 import { placeOf } from "./geometry.js";
+import { latency } from "./words.js";
 import type { EditLine, Xyz } from "./api.js";
 import type { Scene } from "./scene.js";
 import type { Work } from "./work.js";
@@ -40,7 +41,8 @@ export class EditList {
       disabled: !this.work.mayEdit,
       "data-key": `remove ${line.id}`,
     });
-    return h("li", {}, go, off);
+    const seconds = this.work.seconds.get(line.id);
+    return h("li", {}, go, off, seconds !== undefined && h("span", { class: "quiet took" }, `took ${latency(seconds)}`));
   }
 }
 

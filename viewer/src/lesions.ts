@@ -114,7 +114,7 @@ export class LesionList {
       h("b", {}, name),
       h("span", {}, ` ${lesion.volume_ml.toFixed(1)} ml${suv}`),
     );
-    const marks = [lesion.locked && "locked", lesion.accepted && "looked at"].filter(Boolean).join(", ");
+    const marks = [lesion.locked && "locked", lesion.accepted && "seen"].filter(Boolean).join(", ");
     const act = (text: string, about: string, onclick: () => void): HTMLButtonElement =>
       button(text, onclick, { "aria-label": `${about} ${name}`, disabled: off, "data-key": `${text} ${key}` });
     return h(
@@ -130,7 +130,7 @@ export class LesionList {
           this.lock(lesion.class, lesion.inside_mm, lesion.locked)),
         act(`To ${other(lesion.class)}`, `Make ${other(lesion.class)} of`, () =>
           this.relabel(lesion.class, lesion.inside_mm)),
-        !lesion.accepted && act("Looked at", "Mark as looked at:", () =>
+        !lesion.accepted && act("Seen", "Mark as seen:", () =>
           void this.work.edit({ edit: "accept", class: lesion.class, position_mm: lesion.inside_mm })),
         act("Delete", "Delete", () => this.erase(lesion.class, lesion.inside_mm)),
       ),

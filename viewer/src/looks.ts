@@ -94,7 +94,7 @@ function named<T extends HTMLElement>(element: T, name: string): T {
 }
 
 function bar(): HTMLCanvasElement {
-  return h("canvas", { class: "bar", width: 256, height: 1, "aria-hidden": "true" });
+  return h("canvas", { class: "scale", width: 256, height: 1, "aria-hidden": "true" });
 }
 
 function paintBar(canvas: HTMLCanvasElement, map: string): void {

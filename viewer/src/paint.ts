@@ -13,18 +13,17 @@ export interface PetLook {
   readonly notCovered: number;
 }
 
-const HATCH = 6; // pixels between lines where nothing is known
+/** Steps of a colour table up to which uptake fades into the CT, so that the CT stays bright where there is none. */
+const FADES = 77;
 
-/** Whether a pixel lies on a hatching line. */
-export function hatched(column: number, row: number): boolean {
-  return (column + row) % HATCH === 0;
-}
-
-/** CT with PET blended in. Where the PET doesn't reach, the CT stays as it is, hatched in blue-grey. */
+/**
+ * CT with PET blended in; from half on the PET takes over, low uptake too. Where the PET doesn't reach, the CT
+ * is dimmed and takes no colour: whoever draws it hatches it, as that isn't "no uptake".
+ */
 export function painted(ct: Plane<Int16Array>, greys: Uint8Array, pet?: PetLook): Pixels {
   const pixels = new Uint8ClampedArray(ct.values.length * 4);
-  const same = pet && pet.plane.width === ct.width && pet.plane.height === ct.height;
-  const opacity = pet && same ? pet.opacity : 0;
+  const opacity = pet ? pet.opacity : 0;
+  const sure = Math.max(0, 2 * opacity - 1);
   for (let i = 0, to = 0; i < ct.values.length; i++, to += 4) {
     const grey = greys[(ct.values[i] as number) + 32768] as number;
     let red = grey;
@@ -33,16 +32,14 @@ export function painted(ct: Plane<Int16Array>, greys: Uint8Array, pet?: PetLook)
     if (pet && opacity > 0) {
       const stored = pet.plane.values[i] as number;
       if (stored === pet.notCovered) {
-        const keep = 1 - 0.6 * opacity;
-        const line = hatched(i % ct.width, Math.floor(i / ct.width));
-        red = grey * keep + (line ? 60 : 10) * opacity;
-        green = grey * keep + (line ? 70 : 12) * opacity;
-        blue = grey * keep + (line ? 95 : 18) * opacity;
+        red = green = grey * (1 - opacity);
+        blue = red + 30 * opacity;
       } else {
-        const c = (pet.steps[stored] as number) * 3;
-        red = grey + ((pet.colours[c] as number) - grey) * opacity;
-        green = grey + ((pet.colours[c + 1] as number) - grey) * opacity;
-        blue = grey + ((pet.colours[c + 2] as number) - grey) * opacity;
+        const step = pet.steps[stored] as number;
+        const weight = opacity * Math.max(sure, Math.min(1, step / FADES));
+        red = grey + ((pet.colours[3 * step] as number) - grey) * weight;
+        green = grey + ((pet.colours[3 * step + 1] as number) - grey) * weight;
+        blue = grey + ((pet.colours[3 * step + 2] as number) - grey) * weight;
       }
     }
     pixels[to] = red;
@@ -53,7 +50,7 @@ export function painted(ct: Plane<Int16Array>, greys: Uint8Array, pet?: PetLook)
   return pixels;
 }
 
-/** A heat map to lay over: the higher, the less transparent; what wasn't sampled is hatched. */
+/** A heat map to lay over: the higher, the less transparent; what wasn't sampled is dimmed, for whoever draws it to hatch. */
 export function heated(
   plane: Plane<Uint8Array>,
   colours: Uint8Array,
@@ -64,9 +61,7 @@ export function heated(
   for (let i = 0, to = 0; i < plane.values.length; i++, to += 4) {
     const stored = plane.values[i] as number;
     if (stored === notSampled) {
-      const line = hatched(i % plane.width, Math.floor(i / plane.width));
-      pixels[to] = pixels[to + 1] = pixels[to + 2] = line ? 170 : 0;
-      pixels[to + 3] = line ? 200 : 110;
+      pixels[to + 3] = 110;
       continue;
     }
     const step = Math.min(255, Math.round((stored / highest) * 255));
@@ -85,7 +80,7 @@ export type Outline = readonly Int32Array[];
  * The edges of the pixels that hold a value. Drawn, they enclose exactly the voxels of the mask: nothing is
  * smoothed. Every way runs with its inside on the right, so that holes run the other way round.
  */
-export function outlined(plane: Plane<Uint8Array>, value: number): Outline {
+export function outlined(plane: Plane<Uint8Array | Uint16Array>, value: number): Outline {
   const { values, width, height } = plane;
   const box = boundsOf(plane, value);
   if (!box) return [];
@@ -133,7 +128,7 @@ function way(ways: Map<number, number[]>, start: number, corners: number): Int32
 }
 
 function boundsOf(
-  plane: Plane<Uint8Array>,
+  plane: Plane<Uint8Array | Uint16Array>,
   value: number,
 ): [number, number, number, number] | undefined {
   let [left, top, right, bottom] = [plane.width, plane.height, -1, -1];

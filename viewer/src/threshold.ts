@@ -2,7 +2,7 @@
 
 import { told, Trouble, type Api } from "./api.js";
 import { TUMOURS, type Tumour } from "./colours.js";
-import { button, chosen, h, labelled, throttled } from "./dom.js";
+import { button, chosen, h, throttled } from "./dom.js";
 import { volume } from "./pictures.js";
 import type { Scene } from "./scene.js";
 import type { Work } from "./work.js";
@@ -38,14 +38,13 @@ export class Threshold {
     const classes = chosen(TUMOURS, this.tumour, (value) => {
       this.tumour = value as Tumour;
       if (this.scene.preview) this.ask();
-    });
+    }, { "aria-label": "Class of the threshold" });
     this.take = button("Apply", () => void this.apply());
     this.drop = button("Cancel", () => this.cancel());
     this.root.append(
       h("h2", {}, "Threshold"),
-      labelled("Class", classes),
       h("div", { class: "row" }, this.slider, this.shown),
-      h("div", { class: "row" }, this.take, this.drop),
+      h("div", { class: "row" }, classes, this.take, this.drop),
       this.about,
     );
     work.changed.on(() => this.enable());

@@ -14,6 +14,7 @@ interface Place {
   v: number;
 }
 
+const AXIAL_MM = 300;
 const INK = "#e8edf2";
 const HALO = "rgba(0, 0, 0, 0.75)";
 const FILLS: Readonly<Record<Tumour, readonly [number, number, number]>> = {
@@ -99,7 +100,7 @@ export class View {
 
   zoomBy(factor: number, x = this.width / 2, y = this.height / 2): void {
     const before = this.placeAt(x, y);
-    this.zoom = Math.min(20, Math.max(0.5, this.zoom * factor));
+    this.zoom = Math.min(20, Math.max(0.3, this.zoom * factor));
     const frame = this.scene.frame;
     const { scale } = this.layout(frame);
     const { across, down } = this.cut;
@@ -154,9 +155,11 @@ export class View {
   /** CSS pixels per mm, and where the first voxel's corner lies. */
   private layout(frame: Frame): { scale: number; left: number; top: number } {
     const { across, down } = this.cut;
+    // shoulders would make heads small: an axial slice shows what matters, and zoom the rest
+    const most = this.name === "Axial" ? AXIAL_MM : Infinity;
     const fit = Math.min(
-      (this.width - 24) / (frame.size[across] * frame.spacing[across]),
-      (this.height - 44) / (frame.size[down] * frame.spacing[down]),
+      (this.width - 24) / Math.min(most, frame.size[across] * frame.spacing[across]),
+      (this.height - 44) / Math.min(most, frame.size[down] * frame.spacing[down]),
     );
     const scale = Math.max(fit, 1e-3) * this.zoom;
     const { u, v } = this.middle(frame);
@@ -214,12 +217,14 @@ export class View {
     if (ct) {
       const pet = look.fusion > 0 ? this.petLook(index, ct, look.fusion) : undefined;
       this.lay(context, "image", painted(ct, this.scene.greys, pet), ct, true);
+      if (pet) this.hatch(context, pet.plane, pet.notCovered, "rgba(150, 165, 200, 0.75)");
     }
     if (look.heat !== "None") {
       const heat = pictures.heat(look.heat, this.cut, index);
       if (heat) {
         const { highest, notSampled } = pictures.heatScale(look.heat);
         this.lay(context, "heat", heated(heat, this.scene.heatColours, highest, notSampled), heat, false);
+        if (notSampled !== undefined) this.hatch(context, heat, notSampled, "rgba(235, 235, 235, 0.8)");
       }
     }
     const labels = pictures.labels?.plane(this.cut, index);
@@ -286,6 +291,7 @@ export class View {
       notCovered: pictures.pet?.header.not_covered ?? 65535,
     });
     this.lay(context, "image", pixels, mip, true);
+    this.hatch(context, mip, pictures.pet?.header.not_covered ?? 65535, "rgba(150, 165, 200, 0.75)");
   }
 
   /** Pixels of a plane where they belong; between voxel centres smooth or not. */
@@ -325,18 +331,7 @@ export class View {
     style: { colour: string; width: number; dashes: readonly number[] },
   ): void {
     if (outline.length === 0) return;
-    const [x0, y0] = this.corner(across, down, 0, 0);
-    const [x1, y1] = this.corner(across, down, 1, 1);
-    const path = new Path2D();
-    for (const way of outline) {
-      for (let i = 0; i + 1 < way.length; i += 2) {
-        const x = x0 + (way[i] as number) * (x1 - x0);
-        const y = y0 + (way[i + 1] as number) * (y1 - y0);
-        if (i === 0) path.moveTo(x, y);
-        else path.lineTo(x, y);
-      }
-      path.closePath();
-    }
+    const path = this.pathOf(outline, across, down);
     context.save();
     context.lineJoin = "round";
     context.strokeStyle = HALO;
@@ -349,6 +344,39 @@ export class View {
     context.restore();
   }
 
+  /** Lines across where nothing is known: no colour map has them, so they can't be taken for a value. */
+  private hatch(context: CanvasRenderingContext2D, plane: Plane<Uint8Array | Uint16Array>, value: number, colour: string): void {
+    const outline = outlined(plane, value);
+    if (outline.length === 0) return;
+    context.save();
+    context.clip(this.pathOf(outline, plane.across, plane.down), "evenodd");
+    context.strokeStyle = colour;
+    context.lineWidth = 1;
+    context.beginPath();
+    for (let x = -this.height; x < this.width; x += 7) {
+      context.moveTo(x, this.height);
+      context.lineTo(x + this.height, 0);
+    }
+    context.stroke();
+    context.restore();
+  }
+
+  private pathOf(outline: Outline, across: Reach, down: Reach): Path2D {
+    const [x0, y0] = this.corner(across, down, 0, 0);
+    const [x1, y1] = this.corner(across, down, 1, 1);
+    const path = new Path2D();
+    for (const way of outline) {
+      for (let i = 0; i + 1 < way.length; i += 2) {
+        const x = x0 + (way[i] as number) * (x1 - x0);
+        const y = y0 + (way[i + 1] as number) * (y1 - y0);
+        if (i === 0) path.moveTo(x, y);
+        else path.lineTo(x, y);
+      }
+      path.closePath();
+    }
+    return path;
+  }
+
   private drawMarks(): void {
     const context = this.prepared(this.marks);
     if (!context) return;
@@ -358,7 +386,7 @@ export class View {
     }
     const region = this.name === "PET MIP" ? undefined : this.scene.region?.plane(this.cut, this.scene.cursor[this.cut.through]);
     if (region) {
-      this.stroke(context, outlined(region, 1), region.across, region.down, { colour: "#ffe14d", width: 1.5, dashes: [1, 3] });
+      this.stroke(context, outlined(region, 1), region.across, region.down, { colour: "#ffe14d", width: 2, dashes: [2, 4] });
     }
     this.drawClicks(context);
     this.drawCross(context);

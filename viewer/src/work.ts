@@ -11,6 +11,7 @@ import { Pictures } from "./pictures.js";
 import { Signal } from "./signal.js";
 import { latency } from "./words.js";
 
+const ALREADY = "The server had already made this edit before it was gone; it is shown.";
 type Asked = (held: Held) => Promise<Change>;
 
 export interface Notice {
@@ -21,6 +22,8 @@ export interface Notice {
 export class Work {
   pictures!: Pictures;
   lesions: Lesions | undefined;
+  /** Seconds from asking to pixels, of the edits that this page made. */
+  readonly seconds = new Map<number, number>();
   /** Changes that wait for their answer. */
   pending = 0;
   /** Why this page may only look; empty: it may edit. */
@@ -129,6 +132,7 @@ export class Work {
 
   /** Put it away: every edit is kept. */
   async close(): Promise<void> {
+    if (this.connection.state === "answers") await this.chain;
     this.closed = true;
     clearTimeout(this.beat);
     this.pictures.close();
@@ -190,18 +194,25 @@ export class Work {
     this.pending++;
     this.changed.tell();
     const made = this.chain.then(async () => {
+      let after: (() => void) | undefined;
       try {
         if (generation !== this.generation) return undefined;
         const change = await this.made(asked);
-        if (change) await this.shown(change, began);
+        if (change) {
+          const text = await this.shown(change, began);
+          after = () => this.notices.tell({ text, kind: "done" });
+        } else {
+          after = () => this.notices.tell({ text: ALREADY, kind: "done" });
+        }
         return change;
       } catch (error) {
         this.generation++; // what waits behind it was meant for another state
-        this.wrong(error);
+        after = () => this.wrong(error);
         return undefined;
       } finally {
         this.pending--;
         this.changed.tell();
+        after?.();
       }
     });
     this.chain = made.then(() => undefined);
@@ -240,15 +251,13 @@ export class Work {
             throw error;
         }
         if (this.onlyLooks) throw new Trouble("held-elsewhere", this.onlyLooks);
-        if (this.facts.revision !== saw) {
-          this.notices.tell({ text: "The server had already made this edit; it is shown.", kind: "done" });
-          return undefined;
-        }
+        if (this.facts.revision !== saw) return undefined;
       }
     }
   }
 
-  private async shown(change: Change, began: number): Promise<void> {
+  /** Bring a change onto the screen; what is said of it. */
+  private async shown(change: Change, began: number): Promise<string> {
     this.facts = {
       ...this.facts,
       revision: change.revision,
@@ -257,9 +266,11 @@ export class Work {
     };
     await this.pictures.patched(change.changed);
     await new Promise((resolve) => requestAnimationFrame(resolve));
-    this.notices.tell({ text: summary(change, (performance.now() - began) / 1000), kind: "done" });
+    const seconds = (performance.now() - began) / 1000;
+    if (change.edit_id !== null) this.seconds.set(change.edit_id, seconds);
     await this.refresh();
     void this.refreshLesions();
+    return summary(change, seconds);
   }
 
   private async refresh(): Promise<void> {
@@ -289,8 +300,8 @@ export class Work {
   private wrong(error: unknown): void {
     if (error instanceof Trouble && error.code === "aborted") return;
     if (error instanceof Trouble && error.code === "not-held") this.onlyLooks = error.message;
-    this.notices.tell({ text: told(error), kind: "wrong" });
     this.changed.tell();
+    this.notices.tell({ text: told(error), kind: "wrong" });
   }
 }
 

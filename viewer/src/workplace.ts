@@ -156,7 +156,7 @@ export class Workplace {
       })),
       { keys: ["1"], about: "Class GTVp", act: () => tools.chooseClass("GTVp") },
       { keys: ["2"], about: "Class GTVn", act: () => tools.chooseClass("GTVn") },
-      { keys: ["Enter", "Space"], about: "Use the tool where the cross is", act: () => tools.useAtCursor() },
+      { keys: ["Enter", "Space"], about: "With a picture in focus: use the tool where the cross is", act: () => tools.useAtCursor() },
       {
         keys: ["[", "]"],
         about: "Smaller or larger brush",
@@ -181,7 +181,7 @@ export class Workplace {
       },
       {
         keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"],
-        about: "Move the cross in this view",
+        about: "With a picture in focus: move the cross",
         act: (name) => step(...(ARROWS[name] ?? [0, 0])),
       },
       { keys: ["+", "-"], about: "Zoom", act: (name) => panes.current.zoomBy(name === "+" ? 1.25 : 0.8) },
