@@ -163,7 +163,7 @@ def test_lesions_are_gone_to_locked_relabelled_and_deleted(
         tab.page.get_by_role("button", name="Delete GTVn 2").click()
         tab.settle()
         tab.until(lambda: len(tab.lesions) == 2)
-        tab.page.get_by_role("button", name="Make GTVp of GTVn 1").click()
+        tab.page.get_by_role("button", name="To GTVp: GTVn 1").click()
         tab.settle()
         tab.until(lambda: all("GTVp" in text for text in tab.lesions))
         drawn, kept = shown_labels(served, tab)

@@ -55,7 +55,7 @@ def test_a_second_tab_looks_and_may_take_over(served: Served, browser: Browsing)
         assert len(second.edits) == 2
         first.click(0.3, 0.45)
         first.settle()
-        first.until(lambda: "took over" in first.page.inner_text(".middle .banner"))
+        first.until(lambda: "Another tab" in first.page.inner_text(".middle .banner"))
         assert len(served.shown(f"/api/sessions/{first.session}")["edits"]) == 2
         first.press("Take over")
         first.until(lambda: len(first.edits) == 2)
@@ -119,7 +119,7 @@ def test_the_page_stays_quick_while_the_network_thinks(slow: Served, browser: Br
             tab.page.wait_for_selector(".work.waits")
             before = tab.pixels()
             for _ in range(5):
-                tab.page.mouse.wheel(0, 100)
+                tab.page.mouse.wheel(0, 100 if k % 2 else -100)
                 tab.page.wait_for_timeout(40)
             assert tab.pixels() != before, "it scrolls while it waits"
             assert tab.page.query_selector(".work.waits"), "the network had answered too early"

@@ -128,9 +128,9 @@ export class LesionList {
         { class: "row" },
         act(lesion.locked ? "Unlock" : "Lock", lesion.locked ? "Unlock" : "Lock", () =>
           this.lock(lesion.class, lesion.inside_mm, lesion.locked)),
-        act(`To ${other(lesion.class)}`, `Make ${other(lesion.class)} of`, () =>
+        act(`To ${other(lesion.class)}`, `To ${other(lesion.class)}:`, () =>
           this.relabel(lesion.class, lesion.inside_mm)),
-        !lesion.accepted && act("Seen", "Mark as seen:", () =>
+        !lesion.accepted && act("Seen", "Seen:", () =>
           void this.work.edit({ edit: "accept", class: lesion.class, position_mm: lesion.inside_mm })),
         act("Delete", "Delete", () => this.erase(lesion.class, lesion.inside_mm)),
       ),

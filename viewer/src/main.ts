@@ -13,7 +13,7 @@ const api = new Api();
 const connection = new Connection(api);
 const place = h("div", { class: "place" });
 const away = h("div", { class: "banner away", role: "alert", hidden: true });
-const research = h("p", { class: "research" }, "Research use only · not a medical device");
+const research = h("aside", { class: "research", "aria-label": "Intended use" }, "Research use only · not a medical device");
 let leave: () => void | Promise<void> = () => undefined;
 let shown = "";
 

@@ -111,7 +111,7 @@ export class StudyList {
         class: first ? "primary" : "",
         "data-key": `open ${session.id}`,
         disabled: off,
-        "aria-label": `Open the work of ${clock(session.begun)}`,
+        "aria-label": `${session.open ? "Go on" : "Open"}: work of ${clock(session.begun)}`,
       }),
       h("span", {}, `Work of ${clock(session.begun)}, from ${from}; ${state}`),
     );
