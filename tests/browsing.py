@@ -1,8 +1,9 @@
 """Debian's Chromium, driven; a page of the viewer as a person sees it: text, buttons, pixels."""
 
+import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
+from PIL import Image
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -22,6 +24,10 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+# absolute at once: tests go to folders of their own
+_SCREENSHOTS = os.environ.get("HNUISEG_SCREENSHOTS") and Path(
+    os.environ["HNUISEG_SCREENSHOTS"]
+).resolve()
 SIZES = ((1280, 800), (1920, 1080))
 # contours as flat colours over CT alone: every voxel can be read back from the screen
 _FLAT = {"fill": 1, "outlines": False, "fusion": 0}
@@ -133,10 +139,15 @@ class Viewed:
         )
         self.frame()
 
-    def drawn(self, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> np.ndarray:
+    def drawn(
+        self,
+        shape: Sequence[int],
+        spacing: Sequence[float],
+        slices: Sequence[int] | None = None,
+    ) -> np.ndarray:
         """Labels (inferior, posterior, left) read from the screen; 255: not in sight."""
-        slices = []
-        for index in range(shape[0]):
+        read = []
+        for index in range(shape[0]) if slices is None else slices:
             self.slice(index)
             asked = [shape[2], shape[1], spacing[2], spacing[1]]
             colours = np.asarray(self.page.evaluate(_DRAWN, asked)).reshape(shape[1:])
@@ -144,19 +155,21 @@ class Viewed:
             labels[colours < 0] = 255
             for value, (red, green, blue) in enumerate(_COLOURS, start=1):
                 labels[colours == (red << 16 | green << 8 | blue)] = value
-            slices.append(labels)
-        return np.stack(slices)
+            read.append(labels)
+        return np.stack(read)
 
     def pictured(self, name: str) -> None:
         """Screenshots at both sizes, where somebody wants them: HNUISEG_SCREENSHOTS=FOLDER."""
-        folder = os.environ.get("HNUISEG_SCREENSHOTS")
-        if not folder:
+        if not _SCREENSHOTS:
             return
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        folder = Path(_SCREENSHOTS)
+        folder.mkdir(parents=True, exist_ok=True)
         for width, height in SIZES:
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.wait_for_timeout(300)
-            self.page.screenshot(path=Path(folder) / f"{name}-{width}.png")
+            taken = Image.open(io.BytesIO(self.page.screenshot()))
+            few = taken.convert("RGB").quantize(128, dither=Image.Dither.NONE)  # a third as large
+            few.save(folder / f"{name}-{width}.png", optimize=True)
         self.page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
         self.page.wait_for_timeout(200)
 

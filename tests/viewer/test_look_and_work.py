@@ -14,7 +14,7 @@ def shown_labels(served: Served, tab: Viewed) -> tuple[np.ndarray, np.ndarray]:
     """Labels read from the screen, and the server's."""
     labels, header = array_of(served.get(f"/api/sessions/{tab.session}/maps/labels"))
     kept = axial_labels(labels, header)
-    return tab.drawn(kept.shape, tuple(header["spacing"])), kept
+    return tab.drawn(kept.shape, header["spacing"]), kept
 
 
 def test_contours_are_drawn_on_their_voxels_and_follow_every_edit(

@@ -241,12 +241,12 @@ export class View {
       const given = colours.map((c) => (c.length ? c : undefined)) as number[][];
       this.lay(context, "fill", filled(labels, given), labels, false);
     }
+    if (!look.outlines) return;
     const locked = this.scene.pictures.locked?.plane(this.cut, index);
     if (locked && locked.values.some((v) => v > 0)) {
       const outline = outlined(locked, 1);
       this.stroke(context, outline, locked.across, locked.down, { colour: "#ffffff", width: 4, dashes: [1, 4] });
     }
-    if (!look.outlines) return;
     for (const tumour of TUMOURS) {
       const outline = outlined(labels, VALUE_OF[tumour]);
       this.stroke(context, outline, labels.across, labels.down, {
