@@ -40,7 +40,9 @@ export function approve(work: Work): void {
 }
 
 export async function take(work: Work, api: Api, formats: readonly string[]): Promise<void> {
-  const boxes = formats.map((format) => {
+  const known = Object.keys(FORMATS);
+  const ordered = [...formats].sort((a, b) => known.indexOf(a) - known.indexOf(b));
+  const boxes = ordered.map((format) => {
     const box = h("input", { type: "checkbox", value: format, checked: USUAL.includes(format) });
     return { box, line: h("label", { class: "field check" }, box, h("span", {}, FORMATS[format] ?? format)) };
   });
@@ -94,7 +96,7 @@ function written(done: ExportFacts, api: Api, now: string): HTMLElement {
     h(
       "ul",
       {},
-      ...done.files.map((file) =>
+      ...[...done.files].sort((a, b) => rank(a.name) - rank(b.name)).map((file) =>
         h("li", {},
           h("a", { href: api.fileAddress(done.id, file.id), download: file.name, title: `SHA-256 ${file.sha256}` }, file.name),
           h("span", { class: "quiet" }, ` ${size(file.bytes)}`))),
@@ -102,6 +104,13 @@ function written(done: ExportFacts, api: Api, now: string): HTMLElement {
     ),
     ...done.notices.map((notice) => h("p", { class: "quiet" }, notice)),
   );
+}
+
+/** What goes to the planning system first. */
+function rank(name: string): number {
+  const order = ["rtstruct.dcm", "seg.dcm", "report.html"];
+  const found = order.indexOf(name);
+  return found < 0 ? order.length : found;
 }
 
 function size(bytes: number): string {

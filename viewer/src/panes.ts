@@ -34,7 +34,10 @@ export class Panes {
     scene.images.on(() => this.redraw());
     scene.marks.on(() => this.redraw(true));
     scene.moved.on(() => {
-      for (const view of this.views) view.reveal(scene.cursor);
+      for (const view of this.views) {
+        view.follow();
+        view.reveal(scene.cursor);
+      }
     });
     tools.changed.on(() => this.cursors());
     for (const view of this.views) this.listen(view);

@@ -52,7 +52,7 @@ export class Scene {
       this.images.tell();
     });
     pictures.changed.on(() => {
-      this.tables();
+      if (pictures.pet?.header.slope !== this.slope) this.tables();
       this.images.tell();
     });
   }
@@ -71,7 +71,6 @@ export class Scene {
     const same = next.every((v, k) => v === this.cursor[k]);
     if (same) return;
     this.cursor = next;
-    this.images.tell();
     this.moved.tell();
   }
 
@@ -81,11 +80,13 @@ export class Scene {
     this.moveTo(next);
   }
 
+  private slope: number | undefined;
+
   private tables(): void {
     const { look } = this.display;
-    const slope = this.pictures.pet?.header.slope ?? 1;
+    this.slope = this.pictures.pet?.header.slope;
     this.greys = ctTable(look.centre, look.width);
-    this.petSteps = petTable(slope, look.petFrom, look.petTo);
+    this.petSteps = petTable(this.slope ?? 1, look.petFrom, look.petTo);
     this.petColours = colourTable(look.petMap);
     this.heatColours = colourTable(look.heatMap);
   }

@@ -31,6 +31,7 @@ export class View {
   private zoom = 1;
   private centre: Place | undefined;
   private dirty = 0; // 1: marks, 2: everything
+  private drawn = -1; // the slice that the image shows
 
   constructor(
     readonly name: Name,
@@ -71,6 +72,12 @@ export class View {
     const wanted = marksAlone ? 1 : 2;
     if (this.dirty === 0) requestAnimationFrame(() => this.draw());
     this.dirty = Math.max(this.dirty, wanted);
+  }
+
+  /** After the cursor went elsewhere: another slice is another picture, else the cross alone moves. */
+  follow(): void {
+    const flat = this.name === "PET MIP";
+    this.redraw(flat || this.drawn === this.scene.cursor[this.cut.through]);
   }
 
   /** Where a point of the pane lies: a place between voxels, on the shown slice. */
@@ -211,6 +218,7 @@ export class View {
       return;
     }
     const index = cursor[this.cut.through];
+    this.drawn = index;
     this.slider.max = String(this.scene.frame.size[this.cut.through] - 1);
     this.slider.value = String(index);
     const ct = pictures.ct?.plane(this.cut, index) as Plane<Int16Array> | undefined;
@@ -309,7 +317,6 @@ export class View {
     const [x, y] = this.corner(plane.across, plane.down, 0, 0);
     const [right, bottom] = this.corner(plane.across, plane.down, plane.width, plane.height);
     context.imageSmoothingEnabled = smooth;
-    context.imageSmoothingQuality = "high";
     context.drawImage(canvas, x, y, right - x, bottom - y);
   }
 

@@ -307,11 +307,11 @@ export class Work {
 
 function summary(change: Change, seconds: number): string {
   const report = change.report;
-  const what = report
+  const what = report && report.changed_ml > 0
     ? `${report.changed_ml.toFixed(2)} ml changed${report.forced ? " (set by your word: the network didn't agree)" : ""}`
-    : change.changed
-      ? "Done"
-      : "Nothing to see changed";
+    : report && !change.changed
+      ? "Nothing had to be changed; done"
+      : "Done";
   return `${what} in ${latency(seconds)}.`;
 }
 

@@ -108,8 +108,9 @@ export class Workplace {
     this.root.classList.toggle("waits", work.pending > 0);
     if (work.pending > 0) {
       this.say({ text: work.pending > 1 ? `Working on ${work.pending} edits …` : "Working on it …", kind: "waits" });
-    } else if (!work.pictures.whole) {
-      this.say({ text: `Fetching the images: ${Math.round(100 * work.pictures.loaded)} %. You can look already.`, kind: "waits" });
+    } else if (work.pictures.loaded < 1) {
+      const may = work.pictures.whole ? "look and edit" : "look";
+      this.say({ text: `Fetching the images: ${Math.round(100 * work.pictures.loaded)} %. You can ${may} already.`, kind: "waits" });
     } else if (this.message.classList.contains("waits")) {
       this.say({ text: "", kind: "done" });
     }
