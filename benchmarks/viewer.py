@@ -15,20 +15,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import numpy as np
-from browsing import Viewed, browsing
-from made_case import made_case
-from served import made_answering, made_source, serving
 
+from browsing import Viewed, browsing
 from hnuiseg.interaction import Start
 from hnuiseg.server.queue import Progress
 from hnuiseg.study import Case
 from hnuiseg.volume import Grid
+from made_case import made_case
+from served import made_answering, made_source, serving
 
 RESULTS = Path(__file__).parent / "results" / "viewer.json"
 GRID = Grid.axial((200, 512, 512), (2.0, 1.0, 1.0), (-255.5, -255.5, 0.0), "1.2.3")
@@ -48,8 +49,6 @@ def large_case() -> Case:
     """Water with noise: nothing that packs well."""
     case = made_case(GRID)
     noise = np.random.default_rng(0).normal(0.0, 20.0, GRID.shape).astype(np.float32)
-    from dataclasses import replace
-
     return replace(case, ct=replace(case.ct, array=noise + 40.0))
 
 
@@ -61,6 +60,12 @@ def seconds(tab: Viewed, act: Callable[[], Any], shown: Callable[[], bool]) -> f
         tab.page.wait_for_timeout(5)
         assert time.monotonic() - began < 120, "waited in vain"
     return time.monotonic() - began
+
+
+def clicked(tab: Viewed, across: float) -> float:
+    """Seconds from a click of the brush to its line in the list of edits."""
+    before = len(tab.edits)
+    return seconds(tab, lambda: tab.click(across, 0.4), lambda: len(tab.edits) > before)
 
 
 def measured(executable: str) -> dict[str, Any]:
@@ -100,11 +105,7 @@ def measured(executable: str) -> dict[str, Any]:
             tab.press("Brush")
             edits, scrolls = [], []
             for k in range(EDITS):
-                before = len(tab.edits)
-                x, y = 0.3 + 0.02 * k, 0.4
-                edits.append(
-                    seconds(tab, lambda: tab.click(x, y), lambda n=before: len(tab.edits) > n)
-                )
+                edits.append(clicked(tab, 0.3 + 0.02 * k))
                 tab.settle()
                 scrolls.append(
                     float(
@@ -154,7 +155,10 @@ def _map(labels: np.ndarray) -> Any:
 
 def main() -> None:
     """Print the figures and keep them under benchmarks/results."""
-    text = json.dumps(measured(sys.argv[1] if len(sys.argv) > 1 else shutil.which("chromium") or "chromium"), indent=1)
+    text = json.dumps(
+        measured(sys.argv[1] if len(sys.argv) > 1 else shutil.which("chromium") or "chromium"),
+        indent=1,
+    )
     print(text)
     RESULTS.write_text(text + "\n")
 

@@ -25,9 +25,9 @@ _FLAGS = (
     "--disable-sync",
 )
 # absolute at once: tests go to folders of their own
-_SCREENSHOTS = os.environ.get("HNUISEG_SCREENSHOTS") and Path(
-    os.environ["HNUISEG_SCREENSHOTS"]
-).resolve()
+_SCREENSHOTS = (
+    os.environ.get("HNUISEG_SCREENSHOTS") and Path(os.environ["HNUISEG_SCREENSHOTS"]).resolve()
+)
 SIZES = ((1280, 800), (1920, 1080))
 # contours as flat colours over CT alone: every voxel can be read back from the screen
 _FLAT = {"fill": 1, "outlines": False, "fusion": 0}

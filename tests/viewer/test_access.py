@@ -12,8 +12,9 @@ from browsing import Browsing, Viewed, watched
 from hnuiseg.errors import InputRefused
 from hnuiseg.interaction import Start
 from hnuiseg.server.queue import Progress
-from hnuiseg.server.sources import Source
-from hnuiseg.study import Case
+from hnuiseg.server.sources import Drawing, Source
+from hnuiseg.study import Case, LabelMap
+from hnuiseg.volume import Volume
 from made_case import ball_labels, made_case, made_prediction
 from needs import viewer_modules
 from served import Served, made_answering, made_source, serving
@@ -55,12 +56,11 @@ def held_back(work: Path) -> Iterator[tuple[Served, threading.Event]]:
             go.set()
 
 
-def test_every_state_can_be_used_by_everybody(
-    browser: Browsing, tmp_path: Path, axe: str
-) -> None:
-    with held_back(tmp_path / "work") as (served, go), browser.visit(
-        served.url, new_here=True
-    ) as tab:
+def test_every_state_can_be_used_by_everybody(browser: Browsing, tmp_path: Path, axe: str) -> None:
+    with (
+        held_back(tmp_path / "work") as (served, go),
+        browser.visit(served.url, new_here=True) as tab,
+    ):
         tab.page.wait_for_selector(".study")
         check(tab, axe, "the list")
         tab.press("Compute automatic contours")
@@ -112,11 +112,21 @@ def test_every_state_can_be_used_by_everybody(
 def test_a_drawing_is_a_beginning_and_a_study_without_pet_says_so(
     browser: Browsing, tmp_path: Path
 ) -> None:
+    """What somebody drew elsewhere, without any automatic pass; nobody knows how sure it is."""
+
+    def begin(case: Case, _: Source) -> Start:
+        drawn = LabelMap(Volume(ball_labels(), case.ct.grid, "label"), True)
+        return Start.of_labels(drawn, "mine.dcm")
+
+    sources, drawings = [made_source(made_case(with_pet=False))], [Drawing("mine.dcm", "", begin)]
     with (
-        serving(tmp_path / "work", sources=[made_source(made_case(with_pet=False))]) as served,
+        serving(tmp_path / "work", sources=sources, drawings=drawings) as served,
         browser.visit(served.url) as tab,
     ):
-        tab.enter()
+        tab.press("Begin from mine.dcm")
+        tab.whole()
+        assert len(tab.lesions) == 3
+        tab.until(lambda: "not sampled" in tab.page.inner_text(".readout"))
         assert "no PET" in tab.page.inner_text(".readout")
         assert not tab.page.get_by_label("PET colours").is_visible()
         tab.frame()

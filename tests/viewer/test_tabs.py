@@ -13,6 +13,7 @@ import pytest
 
 from browsing import Browsing, watched
 from hnuiseg.interaction import Answer, Network, Question
+from hnuiseg.server.limits import Limits
 from hnuiseg.study import Case
 from random_network import RandomNetwork
 from served import Served, made_answering, serving
@@ -136,6 +137,23 @@ def test_edits_wait_their_turn_one_after_another(slow: Served, browser: Browsing
             tab.click(0.3 + 0.05 * k, 0.5)
         tab.settle()
         assert len(tab.edits) == 3
+
+
+def test_work_that_was_put_away_goes_on(browser: Browsing, tmp_path: Path) -> None:
+    """A session that nobody used is closed; the page says so, and opens it again."""
+    limits = Limits(idle_s=2.0, lease_s=1.5)
+    with serving(tmp_path / "work", limits=limits) as served, browser.visit(served.url) as tab:
+        tab.enter()
+        tab.press("Brush")
+        tab.click(0.3, 0.5)
+        tab.settle()
+        tab.page.mouse.move(2, 2)
+        tab.until(lambda: "put away" in tab.page.inner_text(".middle .banner"))
+        tab.press("Go on")
+        tab.until(lambda: not tab.page.locator(".middle .banner").is_visible())
+        tab.press("Undo")
+        tab.settle()
+        tab.until(lambda: tab.edits == [])
 
 
 HOSTILE = """<!doctype html><title>elsewhere</title><script>

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,62 +31,75 @@ def _named() -> list[str]:
 
 
 def _act(tab: Viewed, name: str) -> None:
-    """What the page asks for by a name in bold."""
-    page = tab.page
-    axial = page.locator('[data-view="Axial"] canvas.image')
-    match name:
-        case "Your name":
-            page.get_by_label("Your name").fill("R. Oncologist")
-            return
-        case "Compute automatic contours":
-            tab.pictured("list")
-            tab.press(name)
-            page.wait_for_selector("progress")
-        case "Correct these contours":
-            tab.press(name)
-            tab.whole()
-        case "Got it":
-            tab.press(name)
-            page.locator(".lesion .go", has_text="GTVn 1").click()
-            tab.until(lambda: "%" in page.inner_text(".readout"))
-            tab.pictured("work")
-        case "Next uncertain place":
-            tab.press(name)
-            tab.until(lambda: "in doubt" in page.inner_text(".side.right"))
-            page.keyboard.press("u")
-            page.wait_for_timeout(1500)
-            tab.pictured("uncertainty")
-            page.keyboard.press("u")
-        case "Add":
-            tab.press(name)
-            page.locator(".lesion .go", has_text="GTVn 1").click()
-            x, y = tab.point(0.5, 0.5)
-            with page.expect_response(lambda r: r.url.endswith("/region"), timeout=60_000):
-                page.mouse.move(x, y)
-            before = tab.pixels()
-            axial.focus()
-            page.keyboard.press("Enter")
-            tab.settle()
-            assert len(tab.edits) == 1, tab.message
-            assert "ml changed" in tab.message
-            assert tab.pixels() != before or "0.00 ml" in tab.message
-            tab.pictured("click")
-        case "Brush" | "Remove" | "Eraser":
-            tab.press(name)
-            if name == "Brush":  # so that something is drawn that the network didn't say
-                axial.focus()
-                for _ in range(8):
-                    page.keyboard.press("ArrowLeft")
-                page.keyboard.press("Enter")
-                tab.settle()
-                assert len(tab.edits) == 2, tab.message
-        case "Write files":
-            tab.press(name)
-            page.wait_for_selector(".export", timeout=120_000)
-            tab.pictured("export")
-        case _:
-            tab.press(name)
-            tab.settle()
+    """What the page asks for by a name in bold, and what must come of it."""
+    if name == "Your name":
+        tab.page.get_by_label("Your name").fill("R. Oncologist")
+        return
+    if name == "Compute automatic contours":
+        tab.pictured("list")
+    tab.press(name)
+    _AFTER.get(name, Viewed.settle)(tab)
+
+
+def _opened(tab: Viewed) -> None:
+    tab.whole()
+
+
+def _looked(tab: Viewed) -> None:
+    tab.page.locator(".lesion .go", has_text="GTVn 1").click()
+    tab.until(lambda: "%" in tab.page.inner_text(".readout"))
+    tab.pictured("work")
+
+
+def _went_on(tab: Viewed) -> None:
+    tab.until(lambda: "in doubt" in tab.page.inner_text(".side.right"))
+    before = tab.pixels()
+    tab.page.keyboard.press("u")
+    tab.until(lambda: tab.pixels() != before)
+    tab.pictured("uncertainty")
+    tab.page.keyboard.press("u")
+
+
+def _added(tab: Viewed) -> None:
+    tab.page.locator(".lesion .go", has_text="GTVn 1").click()
+    with tab.page.expect_response(lambda r: r.url.endswith("/region"), timeout=60_000):
+        tab.page.mouse.move(*tab.point(0.5, 0.5))
+    before = tab.pixels()
+    _use_at_cross(tab)
+    assert len(tab.edits) == 1, tab.message
+    assert tab.pixels() != before
+    tab.pictured("click")
+
+
+def _painted(tab: Viewed) -> None:
+    """So that something is drawn that the network didn't say."""
+    tab.page.locator('[data-view="Axial"] canvas.image').focus()
+    for _ in range(8):
+        tab.page.keyboard.press("ArrowLeft")
+    _use_at_cross(tab)
+    assert len(tab.edits) == 2, tab.message
+
+
+def _use_at_cross(tab: Viewed) -> None:
+    tab.page.locator('[data-view="Axial"] canvas.image').focus()
+    tab.page.keyboard.press("Enter")
+    tab.settle()
+
+
+def _written(tab: Viewed) -> None:
+    tab.page.wait_for_selector(".export", timeout=120_000)
+    tab.pictured("export")
+
+
+_AFTER: dict[str, Callable[[Viewed], None]] = {
+    "Compute automatic contours": lambda tab: tab.until(lambda: "%" in tab.page.inner_text("main")),
+    "Correct these contours": _opened,
+    "Got it": _looked,
+    "Next uncertain place": _went_on,
+    "Add": _added,
+    "Brush": _painted,
+    "Write files": _written,
+}
 
 
 def _drawn_where_labelled(tab: Viewed, kept: np.ndarray, spacing: tuple[float, ...]) -> None:

@@ -1,6 +1,7 @@
 /** Every request of the page, typed; refusals become `Trouble`, with the server's own code. */
 
 import type { ArrayHeader, Report } from "./geometry.js";
+import { breathe } from "./signal.js";
 import { valuesOf, type Values } from "./volume.js";
 import { GONE, said, type ErrorParts } from "./words.js";
 import type { Tumour } from "./colours.js";
@@ -290,7 +291,12 @@ async function bytesOf(answer: Response, header: ArrayHeader): Promise<ArrayBuff
   const whole = new Uint8Array(length);
   const reader = answer.body?.getReader();
   let at = 0;
+  let began = performance.now();
   for (;;) {
+    if (performance.now() - began > 12) {
+      await breathe(); // pieces that lie ready come without a pause between them
+      began = performance.now();
+    }
     const piece = await reader?.read();
     if (!piece || piece.done) break;
     whole.set(piece.value, at);

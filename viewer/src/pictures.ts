@@ -17,6 +17,8 @@ export class Pictures {
   pet: Volume<Uint16Array> | undefined;
   labels: Volume<Uint8Array> | undefined;
   locked: Volume<Uint8Array> | undefined;
+  /** Whether any voxel may be locked: a page without locks needn't look for them at every slice. */
+  locks = false;
   mip: Projection | undefined;
   /** How far full images are: 0 to 1. */
   loaded = 0;
@@ -68,7 +70,7 @@ export class Pictures {
     }
     if (coarse) this.labels = volume(await this.map("labels", "?step=1"), this.frame);
     step();
-    this.locked = volume(await this.map("locked", "?step=1"), this.frame);
+    this.lock(volume(await this.map("locked", "?step=1"), this.frame));
     step();
     if (coarse) this.ct = volume(await this.picture("ct", "?step=1"), this.frame);
     step();
@@ -88,7 +90,7 @@ export class Pictures {
       this.map("locked", "?step=1"),
     ]);
     this.labels = volume(labels, this.frame);
-    this.locked = volume(locked, this.frame);
+    this.lock(volume(locked, this.frame));
     this.changed.tell();
   }
 
@@ -104,6 +106,7 @@ export class Pictures {
       ]);
       this.labels?.take(labels.values, labels.header);
       this.locked?.take(locked.values, locked.header);
+      this.locks ||= locked.values.includes(1);
     }
     this.changed.tell();
   }
@@ -153,6 +156,11 @@ export class Pictures {
     } catch {
       if (question === this.heatsOf) this.heats.delete(key); // asked again when it is next shown
     }
+  }
+
+  private lock(locked: Volume<Uint8Array>): void {
+    this.locked = locked;
+    this.locks = locked.values.includes(1);
   }
 
   private forgetHeats(): void {

@@ -36,6 +36,8 @@ export class Scene {
   petSteps!: Uint8Array;
   petColours!: Uint8Array;
   heatColours!: Uint8Array;
+  /** Counts changes of windows and colours. */
+  looks = 0;
   readonly images = new Signal();
   readonly marks = new Signal();
   readonly moved = new Signal();
@@ -84,6 +86,7 @@ export class Scene {
 
   private tables(): void {
     const { look } = this.display;
+    this.looks++;
     this.slope = this.pictures.pet?.header.slope;
     this.greys = ctTable(look.centre, look.width);
     this.petSteps = petTable(this.slope ?? 1, look.petFrom, look.petTo);

@@ -5,7 +5,7 @@ import { LETTERS, worldOf, type Frame, type Triple } from "./geometry.js";
 import type { Scene } from "./scene.js";
 import { h } from "./dom.js";
 import { filled, heated, outlined, painted, type Outline, type PetLook, type Pixels } from "./paint.js";
-import type { Cut, Plane, Reach } from "./volume.js";
+import type { Cut, Plane, Reach, Volume } from "./volume.js";
 
 export type Name = "Axial" | "Coronal" | "Sagittal" | "PET MIP";
 
@@ -22,6 +22,17 @@ const FILLS: Readonly<Record<Tumour, readonly [number, number, number]>> = {
   GTVn: [92, 200, 255],
 };
 
+/** What CT and PET of a slice were drawn from. */
+interface Base {
+  readonly index: number;
+  readonly looks: number;
+  readonly ct: Volume<Int16Array>;
+  readonly pet: Volume<Uint16Array> | undefined;
+  readonly plane: Plane;
+  /** Where the PET doesn't reach. */
+  readonly beyond: Outline;
+}
+
 export class View {
   readonly root: HTMLElement;
   readonly canvas: HTMLCanvasElement;
@@ -31,6 +42,7 @@ export class View {
   private zoom = 1;
   private centre: Place | undefined;
   private dirty = 0; // 1: marks, 2: everything
+  private base: Base | undefined;
   private drawn = -1; // the slice that the image shows
 
   constructor(
@@ -221,24 +233,40 @@ export class View {
     this.drawn = index;
     this.slider.max = String(this.scene.frame.size[this.cut.through] - 1);
     this.slider.value = String(index);
-    const ct = pictures.ct?.plane(this.cut, index) as Plane<Int16Array> | undefined;
-    if (ct) {
-      const pet = look.fusion > 0 ? this.petLook(index, ct, look.fusion) : undefined;
-      this.lay(context, "image", painted(ct, this.scene.greys, pet), ct, true);
-      if (pet) this.hatch(context, pet.plane, pet.notCovered, "rgba(150, 165, 200, 0.75)");
-    }
+    this.drawBase(context, index);
     if (look.heat !== "None") {
       const heat = pictures.heat(look.heat, this.cut, index);
       if (heat) {
         const { highest, notSampled } = pictures.heatScale(look.heat);
         this.lay(context, "heat", heated(heat, this.scene.heatColours, highest, notSampled), heat, false);
-        if (notSampled !== undefined) this.hatch(context, heat, notSampled, "rgba(235, 235, 235, 0.8)");
+        if (notSampled !== undefined) this.hatch(context, outlined(heat, notSampled), heat, "rgba(235, 235, 235, 0.8)");
       }
     }
     const labels = pictures.labels?.plane(this.cut, index);
     if (labels) this.drawLabels(context, labels, index);
     const preview = this.scene.preview?.plane(this.cut, index);
     if (preview) this.drawPreview(context, preview);
+  }
+
+  /** CT and PET; an edit changes neither, so the last one is kept. */
+  private drawBase(context: CanvasRenderingContext2D, index: number): void {
+    const { ct, pet } = this.scene.pictures;
+    if (!ct) return;
+    const now = { index, looks: this.scene.looks, ct, pet };
+    const known = this.base;
+    if (!known || known.index !== index || known.looks !== now.looks || known.ct !== ct || known.pet !== pet) {
+      const plane = ct.plane(this.cut, index);
+      if (!plane) return;
+      const { fusion } = this.scene.display.look;
+      const over = fusion > 0 ? this.petLook(index, plane, fusion) : undefined;
+      const beyond = over ? outlined(over.plane, over.notCovered) : [];
+      this.base = { ...now, plane, beyond };
+      this.put("image", painted(plane, this.scene.greys, over), plane);
+    }
+    if (!this.base) return;
+    const { plane, beyond } = this.base;
+    this.show(context, "image", plane, true);
+    this.hatch(context, beyond, plane, "rgba(150, 165, 200, 0.75)");
   }
 
   private drawLabels(context: CanvasRenderingContext2D, labels: Plane<Uint8Array>, index: number): void {
@@ -250,8 +278,9 @@ export class View {
       this.lay(context, "fill", filled(labels, given), labels, false);
     }
     if (!look.outlines) return;
-    const locked = this.scene.pictures.locked?.plane(this.cut, index);
-    if (locked && locked.values.some((v) => v > 0)) {
+    const { pictures } = this.scene;
+    const locked = pictures.locks ? pictures.locked?.plane(this.cut, index) : undefined;
+    if (locked) {
       const outline = outlined(locked, 1);
       this.stroke(context, outline, locked.across, locked.down, { colour: "#ffffff", width: 4, dashes: [1, 4] });
     }
@@ -299,11 +328,16 @@ export class View {
       notCovered: pictures.pet?.header.not_covered ?? 65535,
     });
     this.lay(context, "image", pixels, mip, true);
-    this.hatch(context, mip, pictures.pet?.header.not_covered ?? 65535, "rgba(150, 165, 200, 0.75)");
+    const beyond = outlined(mip, pictures.pet?.header.not_covered ?? 65535);
+    this.hatch(context, beyond, mip, "rgba(150, 165, 200, 0.75)");
   }
 
-  /** Pixels of a plane where they belong; between voxel centres smooth or not. */
   private lay(context: CanvasRenderingContext2D, buffer: string, pixels: Pixels, plane: Plane, smooth: boolean): void {
+    this.put(buffer, pixels, plane);
+    this.show(context, buffer, plane, smooth);
+  }
+
+  private put(buffer: string, pixels: Pixels, plane: Plane): void {
     let canvas = this.buffers.get(buffer);
     if (!canvas) {
       canvas = document.createElement("canvas");
@@ -314,6 +348,12 @@ export class View {
       canvas.height = plane.height;
     }
     canvas.getContext("2d")?.putImageData(new ImageData(pixels, plane.width, plane.height), 0, 0);
+  }
+
+  /** Pixels of a plane where they belong; between voxel centres smooth or not. */
+  private show(context: CanvasRenderingContext2D, buffer: string, plane: Plane, smooth: boolean): void {
+    const canvas = this.buffers.get(buffer);
+    if (!canvas) return;
     const [x, y] = this.corner(plane.across, plane.down, 0, 0);
     const [right, bottom] = this.corner(plane.across, plane.down, plane.width, plane.height);
     context.imageSmoothingEnabled = smooth;
@@ -352,8 +392,7 @@ export class View {
   }
 
   /** Lines across where nothing is known: no colour map has them, so they can't be taken for a value. */
-  private hatch(context: CanvasRenderingContext2D, plane: Plane<Uint8Array | Uint16Array>, value: number, colour: string): void {
-    const outline = outlined(plane, value);
+  private hatch(context: CanvasRenderingContext2D, outline: Outline, plane: Plane, colour: string): void {
     if (outline.length === 0) return;
     context.save();
     context.clip(this.pathOf(outline, plane.across, plane.down), "evenodd");
