@@ -67,6 +67,10 @@ def test_a_click_asks_the_network_shows_its_reach_before_and_its_answer_after(
         assert not np.array_equal(after, before)
         assert re.search(r"ml changed .*in [\d.]+ s", tab.message)
         assert "click GTVp" in tab.edits[0]
+        tab.click(0.5, 0.1)  # in the black above the image
+        tab.settle()
+        assert "outside the image" in tab.message
+        assert len(tab.edits) == 1
         tab.press("GTVn")
         tab.press("Scribble −")
         tab.page.mouse.move(x, y)

@@ -10,7 +10,10 @@ export const CT_PRESETS: Readonly<Record<string, { centre: number; width: number
 
 type Rgb = readonly [number, number, number];
 
-/** Colours from low to high, evenly spaced. All but the rainbow can be told apart without red and green. */
+/**
+ * Colours from low to high, evenly spaced, ten of each map: inferno and viridis (S. van der Walt, N. Smith, CC0), cividis
+ * (Nuñez, Anderton, Renslow, doi:10.1371/journal.pone.0199239). All but the rainbow can be told apart without red and green.
+ */
 const MAPS: Readonly<Record<string, readonly string[]>> = {
   Inferno: ["000004", "1b0c41", "4a0c6b", "781c6d", "a52c60", "cf4446", "ed6925", "fb9b06", "f7d13d", "fcffa4"],
   Viridis: ["440154", "482878", "3e4a89", "31688e", "26828e", "1f9e89", "35b779", "6ece58", "b5de2b", "fde725"],

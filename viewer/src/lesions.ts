@@ -13,6 +13,7 @@ export class LesionList {
   readonly root = h("section", { class: "panel", "aria-label": "Lesions" });
   private readonly list = h("ul", { class: "lesions" });
   private readonly count = h("p", { class: "quiet" });
+  private readonly several = button("", () => this.eraseFlagged(), { class: "wide" });
   private readonly place = h("p", { class: "quiet", "aria-live": "polite" });
   private suggestions: Suggestion[] = [];
   private shown = -1;
@@ -24,7 +25,7 @@ export class LesionList {
     private readonly scene: Scene,
   ) {
     const next = button("Next uncertain place", () => void this.nextPlace(), { class: "wide", "aria-keyshortcuts": "n" });
-    this.root.append(h("h2", {}, "Lesions"), next, this.place, this.count, this.list);
+    this.root.append(h("h2", {}, "Lesions"), next, this.place, this.count, this.several, this.list);
     work.changed.on(() => this.show());
     this.show();
   }
@@ -78,6 +79,16 @@ export class LesionList {
     void this.work.edit({ edit: "relabel", class: tumour, to, position_mm: position });
   }
 
+  /** One edit, so that one undo brings all of them back. */
+  private eraseFlagged(): void {
+    const flagged = (this.work.lesions?.lesions ?? []).filter((l) => l.reasons.length > 0);
+    void this.work.edit({
+      edit: "delete-several",
+      classes: flagged.map((l) => l.class),
+      positions_mm: flagged.map((l) => l.inside_mm),
+    });
+  }
+
   private goTo(position: Xyz): void {
     const place: Triple = placeOf(this.scene.frame, position);
     this.scene.moveTo(place);
@@ -86,10 +97,14 @@ export class LesionList {
   private show(): void {
     const found = this.work.lesions;
     if (!found) {
+      this.several.hidden = true;
       this.count.textContent = "Looking for lesions …";
       return;
     }
     const flagged = found.lesions.filter((l) => l.reasons.length > 0).length;
+    this.several.hidden = flagged < 2;
+    this.several.disabled = !this.work.mayEdit;
+    this.several.textContent = `Delete all ${flagged} flagged`;
     const beyond = found.beyond_voxels
       ? ` ${found.beyond_voxels} labelled voxels lie beyond the pictures, outside the body.`
       : "";

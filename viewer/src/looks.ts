@@ -58,7 +58,7 @@ export function looks(display: Display, hasPet: boolean): HTMLElement {
     const doubt = now.heat === "Uncertainty" || now.heat === "Disagreement";
     heatEnds.replaceChildren(
       h("span", {}, "0"),
-      doubt ? h("span", {}, "hatched: not sampled") : "",
+      h("span", {}, doubt ? "hatched: not sampled" : "over the CT alone"),
       h("span", {}, doubt ? "1.1 nat" : "100 %"),
     );
   };

@@ -2,7 +2,7 @@
 
 import { Trouble, told, type Api, type Edit, type Xyz } from "./api.js";
 import { CLASS_COLOURS, type Tumour } from "./colours.js";
-import { worldOf, type Triple } from "./geometry.js";
+import { isInside, placeOf, worldOf, type Triple } from "./geometry.js";
 import { volume } from "./pictures.js";
 import type { Scene } from "./scene.js";
 import { Signal } from "./signal.js";
@@ -66,8 +66,13 @@ export class Tools {
 
   /** The pointer went down at a place; true: it draws until it goes up. */
   press(view: View, place: Triple): boolean {
-    this.scene.moveTo(place);
+    const inside = isInside(this.scene.frame, place);
+    if (inside) this.scene.moveTo(place);
     if (this.tool === "look" || view.name === "PET MIP") return true;
+    if (!inside) {
+      this.work.notices.tell({ text: "That is outside the image.", kind: "wrong" });
+      return false;
+    }
     if (!this.work.mayEdit) {
       const text = this.work.onlyLooks || "The images are still coming; edits begin once they are whole.";
       this.work.notices.tell({ text, kind: "wrong" });
@@ -97,8 +102,10 @@ export class Tools {
     }
     if (!stroke || stroke.waits) return;
     const last = stroke.places[stroke.places.length - 1];
-    if (last) stroke.places.push(...between(this.scene, last, place, this.spacingMm));
     stroke.hover = place;
+    if (last && isInside(this.scene.frame, place)) {
+      stroke.places.push(...between(this.scene, last, place, this.spacingMm));
+    }
     this.scene.marks.tell();
   }
 
@@ -129,6 +136,7 @@ export class Tools {
       this.scene.marks.tell();
     } else if (this.tool !== "look" && this.work.mayEdit) {
       clearTimeout(this.timer);
+      if (!isInside(this.scene.frame, place)) return;
       this.timer = window.setTimeout(() => void this.askRegion(place), HOVER_MS);
     }
   }
@@ -171,11 +179,8 @@ export class Tools {
     const marks: Scene["clicks"] = [...this.waiting];
     for (const { edit } of this.work.facts.edits) {
       if (edit.edit !== "click") continue;
-      const [x, y, z] = edit.position_mm as Xyz;
-      const m = this.scene.frame.fromWorld;
-      const place = m.map((r) => (r[0] ?? 0) * x + (r[1] ?? 0) * y + (r[2] ?? 0) * z + (r[3] ?? 0));
       marks.push({
-        place: [place[0] ?? 0, place[1] ?? 0, place[2] ?? 0],
+        place: placeOf(this.scene.frame, edit.position_mm as Xyz),
         positive: edit.positive !== false,
         colour: CLASS_COLOURS[edit.class as Tumour],
         waits: false,

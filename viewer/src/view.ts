@@ -257,8 +257,9 @@ export class View {
     if (!known || known.index !== index || known.looks !== now.looks || known.ct !== ct || known.pet !== pet) {
       const plane = ct.plane(this.cut, index);
       if (!plane) return;
-      const { fusion } = this.scene.display.look;
-      const over = fusion > 0 ? this.petLook(index, plane, fusion) : undefined;
+      const { fusion, heat } = this.scene.display.look;
+      // never two colour maps over each other: nobody could read either
+      const over = fusion > 0 && heat === "None" ? this.petLook(index, plane, fusion) : undefined;
       const beyond = over ? outlined(over.plane, over.notCovered) : [];
       this.base = { ...now, plane, beyond };
       this.put("image", painted(plane, this.scene.greys, over), plane);

@@ -12,6 +12,9 @@ import { Signal } from "./signal.js";
 import { latency } from "./words.js";
 
 const ALREADY = "The server had already made this edit before it was gone; it is shown.";
+/** What a server says, or doesn't, that is ending or being started. */
+const PASSING = ["gone", "not-admitted", "stopping"];
+const AGAIN_MS = 400;
 type Asked = (held: Held) => Promise<Change>;
 
 export interface Notice {
@@ -73,9 +76,8 @@ export class Work {
         break;
       } catch (error) {
         if (this.closed || !(error instanceof Trouble)) throw error;
-        if (error.code === "session-closed") await this.resume();
-        else if (error.code === "gone" || error.code === "not-admitted") await this.connection.back();
-        else throw error;
+        if (error.code !== "session-closed" && !PASSING.includes(error.code)) throw error;
+        await this.again();
       }
     }
     this.changed.tell();
@@ -199,7 +201,7 @@ export class Work {
         if (generation !== this.generation) return undefined;
         const change = await this.made(asked);
         if (change) {
-          const text = await this.shown(change, began);
+          const text = await this.shown(change, began).catch((error: unknown) => this.shownLater(error));
           after = () => this.notices.tell({ text, kind: "done" });
         } else {
           after = () => this.notices.tell({ text: ALREADY, kind: "done" });
@@ -232,9 +234,7 @@ export class Work {
           case "not-admitted":
           case "stopping":
             this.notices.tell({ text: "This edit waits here until the server is back.", kind: "waits" });
-            await new Promise((resolve) => setTimeout(resolve, 300));
-            await this.connection.back();
-            await this.resume();
+            await this.again();
             break;
           case "session-closed":
             await this.resume();
@@ -252,6 +252,28 @@ export class Work {
         }
         if (this.onlyLooks) throw new Trouble("held-elsewhere", this.onlyLooks);
         if (this.facts.revision !== saw) return undefined;
+      }
+    }
+  }
+
+  /** The change is made, but the server went before it was fetched: everything anew once it is back. */
+  private async shownLater(error: unknown): Promise<string> {
+    if (!(error instanceof Trouble) || !(PASSING.includes(error.code) || error.code === "session-closed")) throw error;
+    await this.again();
+    await this.reload();
+    return ALREADY;
+  }
+
+  /** Until the server is there and knows this session, however often it goes again meanwhile. */
+  private async again(): Promise<void> {
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      await this.connection.back();
+      try {
+        await this.resume();
+        return;
+      } catch (error) {
+        if (!(error instanceof Trouble) || !PASSING.includes(error.code)) throw error;
       }
     }
   }
