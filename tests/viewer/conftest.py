@@ -10,7 +10,9 @@ from needs import chromium
 from served import Served, serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # its driver runs an event loop in this thread: not beyond these tests
 def browser() -> Iterator[Browsing]:
     with browsing(chromium()) as running:
         yield running
