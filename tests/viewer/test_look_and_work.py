@@ -153,6 +153,12 @@ def test_lesions_are_gone_to_locked_relabelled_and_deleted(
         tab.enter()
         assert len(tab.lesions) == 3
         first, _ = shown_labels(served, tab)
+        tab.press("Delete all 2 flagged")
+        tab.settle()
+        tab.until(lambda: len(tab.lesions) == 1)
+        tab.press("Undo")
+        tab.settle()
+        tab.until(lambda: len(tab.lesions) == 3)
         tab.page.get_by_role("button", name="Lock GTVp 1").click()
         tab.settle()
         tab.page.get_by_role("button", name="Unlock GTVp 1").wait_for()

@@ -7,6 +7,8 @@ import type { Tools } from "./tools.js";
 import { View, type Name } from "./view.js";
 import { AXIAL, CORONAL, SAGITTAL } from "./volume.js";
 
+const NOTCH = 50; // CSS pixels that are a slice; a wheel's notch is 100 or more
+
 export class Panes {
   readonly root = h("div", { class: "panes" });
   readonly views: readonly View[];
@@ -67,6 +69,7 @@ export class Panes {
   private listen(view: View): void {
     const { canvas } = view;
     const placeOf = (event: PointerEvent): Triple => view.placeAt(event.offsetX, event.offsetY);
+    let turned = 0; // of a touchpad, which tells of every pixel
     let mode: "tool" | "window" | "pan" | undefined;
     canvas.addEventListener("focus", () => (this.active = view));
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -107,7 +110,10 @@ export class Panes {
           view.zoomBy(event.deltaY < 0 ? 1.2 : 1 / 1.2, event.offsetX, event.offsetY);
           return;
         }
-        this.scroll(view, Math.sign(event.deltaY));
+        turned = Math.abs(event.deltaY) >= NOTCH ? event.deltaY : turned + event.deltaY;
+        if (Math.abs(turned) < NOTCH) return;
+        this.scroll(view, Math.sign(turned));
+        turned = 0;
       },
       { passive: false },
     );
