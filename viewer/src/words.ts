@@ -10,7 +10,7 @@ export interface ErrorParts {
 /** Words for what users meet; other refusals of the server are said in its own. */
 const WORDS: Readonly<Record<string, string>> = {
   "stale-revision": "The contours were changed elsewhere meanwhile. They are shown as they are now; look, and do it again.",
-  "held-elsewhere": "Another tab is editing this. Go on there, or take over.",
+  "held-elsewhere": "Another tab is editing this. Go on there, or take over if it was closed.",
   "not-held": "Another tab took over. This one only shows; you can take over again.",
   "session-closed": "This work was put away after a while without use. It is being opened again; nothing is lost.",
   "not-ready": "The automatic contours aren't there yet. Start them first.",

@@ -122,7 +122,7 @@ export class Workplace {
     this.lookOnly.hidden = !work.onlyLooks && !work.asleep;
     if (work.onlyLooks) {
       this.lookOnly.replaceChildren(
-        h("span", {}, `${work.onlyLooks} If that tab was closed, take over.`),
+        h("span", {}, work.onlyLooks),
         button("Take over", () => void work.takeOver().catch(() => undefined), { "data-key": "take-over" }),
       );
     } else if (work.asleep) {
