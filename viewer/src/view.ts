@@ -22,6 +22,35 @@ const FILLS: Readonly<Record<Tumour, readonly [number, number, number]>> = {
   GTVn: [92, 200, 255],
 };
 
+/** Milliseconds of a frame for drawing: what is left comes in the next one, so that the page goes on answering. */
+const FRAME_MS = 25;
+const waiting: (() => void)[] = [];
+
+let asked = false;
+
+/** In the next frame, or the one after; first come, first drawn. */
+function drawSoon(draw: () => void): void {
+  waiting.push(draw);
+  askForFrame();
+}
+
+function askForFrame(): void {
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(drawSome);
+}
+
+function drawSome(): void {
+  asked = false;
+  const began = performance.now();
+  try {
+    do waiting.shift()?.();
+    while (waiting.length > 0 && performance.now() - began < FRAME_MS);
+  } finally {
+    if (waiting.length > 0) askForFrame();
+  }
+}
+
 /** What CT and PET of a slice were drawn from. */
 interface Base {
   readonly index: number;
@@ -82,7 +111,7 @@ export class View {
   /** Draw anew before the next frame is shown. */
   redraw(marksAlone = false): void {
     const wanted = marksAlone ? 1 : 2;
-    if (this.dirty === 0) requestAnimationFrame(() => this.draw());
+    if (this.dirty === 0) drawSoon(() => this.draw());
     this.dirty = Math.max(this.dirty, wanted);
   }
 
