@@ -1,6 +1,7 @@
 # make demo   set up, make a phantom patient, segment it, compare with its truth
 # make test   set up, check style and types, run every test
 # make lint   style and types only
+# make viewer build the page of `hnuiseg serve`; needs node and npm, and is committed
 # make bench  measure this machine; results in benchmarks/results
 #
 # HNUISEG_TORCH_INDEX: an index that has PyTorch's CPU build, where the usual one has not.
@@ -10,7 +11,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench
+.PHONY: demo test lint viewer bench
 
 # torch goes first and by itself: with other packages in the same call, pip may replace its build.
 .venv/.ready: constraints.txt pyproject.toml
@@ -44,6 +45,10 @@ lint: .venv/.ready-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+viewer:
+	npm ci --prefix viewer --ignore-scripts --silent
+	npm run --prefix viewer --silent build
 
 bench: .venv/.ready
 	set -e; for script in $(sort $(wildcard benchmarks/*.py)); do $(BIN)/python $$script; done

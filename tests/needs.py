@@ -52,3 +52,18 @@ def node_package(name: str) -> Path:
     if not folder.is_dir():
         _absent(f"{name} is not installed under build/judges")
     return folder
+
+
+def chromium() -> str:
+    """The browser that pages are tried in: Debian's, or the one that HNUISEG_CHROMIUM names."""
+    return program(os.environ.get("HNUISEG_CHROMIUM", "chromium"))
+
+
+def viewer_modules() -> Path:
+    """What the page is built with, as `make viewer` installs it."""
+    program("node")
+    program("npm")
+    folder = Path(__file__).parents[1] / "viewer" / "node_modules"
+    if not (folder / ".package-lock.json").is_file():
+        _absent("viewer/node_modules isn't installed: `npm ci --prefix viewer`")
+    return folder

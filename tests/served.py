@@ -42,6 +42,11 @@ class Served:
     http: httpx.Client  # comes in by Authorization: Bearer
 
     @property
+    def url(self) -> str:
+        """What a real server prints."""
+        return f"{self.site.origins[0]}/?token={self.door.token}"
+
+    @property
     def study(self) -> str:
         return self.desk.roll.rows()[0].id
 
@@ -171,7 +176,7 @@ def serving(
     limits: Limits | None = None,
     static: Path | None = None,
 ) -> Iterator[Served]:
-    """A real server in a thread of this process."""
+    """A real server in a thread of this process; `http` is a program's, browsers use `url`."""
     folder = WorkFolder(work)
     desk = Desk(
         folder,

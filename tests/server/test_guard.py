@@ -99,10 +99,17 @@ def test_every_answer_says_what_a_page_may_do(served: Served) -> None:
 
 def test_the_page_loads_nothing_from_elsewhere_and_holds_no_script(served: Served) -> None:
     page = served.get("/").text
-    assert "<script" not in page
+    for content in re.findall(r"<script[^>]*>(.*?)</script>", page, re.DOTALL):
+        assert content.strip() == ""
     assert "style=" not in page
     assert not re.search(r"https?://", page)
-    assert served.get("/plain.css").headers["content-type"].startswith("text/css")
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert addresses
+    for address in addresses:
+        assert address.startswith("/"), address
+        assert served.get(address).status_code == 200
+    assert served.get("/index.css").headers["content-type"].startswith("text/css")
+    assert served.get("/viewer.js").headers["content-type"].startswith("text/javascript")
 
 
 def test_errors_of_every_kind_have_one_shape(served: Served) -> None:

@@ -569,3 +569,13 @@ def test_one_server_at_a_time_holds_a_folder(tmp_path: Path) -> None:
     with serving(tmp_path / "w"), pytest.raises(InputRefused, match="open in another program"):
         WorkFolder(tmp_path / "w")
     WorkFolder(tmp_path / "w").let_go()
+
+
+def test_lesions_are_listed_where_a_class_has_none(tmp_path: Path) -> None:
+    with serving(tmp_path / "work") as served:
+        tab = served.begun()
+        tab.edit({"edit": "delete", "class": "GTVn"})
+        listed = served.shown(f"{tab.at}/lesions")["lesions"]
+        assert [lesion["class"] for lesion in listed] == ["GTVp"]
+        tab.edit({"edit": "delete", "class": "GTVp"})
+        assert served.shown(f"{tab.at}/lesions")["lesions"] == []

@@ -63,7 +63,9 @@ class Numbered:
 
     def pieces(self) -> list[Piece]:
         """All of them, in their order."""
-        found = []
+        found: list[Piece] = []
+        if not self.count:  # find_objects looks for the largest number, and there is none
+            return found
         for number, box in enumerate(ndimage.find_objects(self.numbers), start=1):
             found.append(Piece(moved(box, start_of(self.box)), self.numbers[box] == number))
         return found

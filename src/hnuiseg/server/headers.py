@@ -2,13 +2,10 @@
 
 _POLICY = {
     "default-src": "'none'",
-    # WebGL volumes are unpacked by WebAssembly and by workers made of blobs (NiiVue)
-    "script-src": "'self' 'wasm-unsafe-eval'",
-    "worker-src": "'self' blob:",
+    "script-src": "'self'",  # the page draws on plain canvases: no WebAssembly, no workers
     "style-src": "'self'",
-    "img-src": "'self' data: blob:",
-    "font-src": "'self' data:",
-    "connect-src": "'self' data: blob:",
+    "img-src": "'self'",
+    "connect-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'none'",
     "frame-ancestors": "'none'",

@@ -1,0 +1,107 @@
+/** Settings of what is seen: windows, fusion, contours, heat maps. */
+
+import { colourTable, CT_PRESETS, MAP_NAMES } from "./colours.js";
+import { chosen, h, labelled } from "./dom.js";
+import { HEATS, type Display, type Heat } from "./display.js";
+
+const OWN = "By hand";
+
+export function looks(display: Display, hasPet: boolean): HTMLElement {
+  const { look } = display;
+  const presets = chosen([...Object.keys(CT_PRESETS), OWN], OWN, (name) => {
+    const preset = CT_PRESETS[name];
+    if (preset) display.set(preset);
+  });
+  const petTo = h("input", {
+    type: "number", min: "0.5", max: "100", step: "0.5", value: String(look.petTo),
+    onchange: () => display.set({ petTo: Math.max(0.1, Number(petTo.value) || 10) }),
+  });
+  const petFrom = h("input", {
+    type: "number", min: "0", max: "99", step: "0.5", value: String(look.petFrom),
+    onchange: () => display.set({ petFrom: Math.max(0, Number(petFrom.value) || 0) }),
+  });
+  const fusion = slider(() => display.look.fusion, (fusion) => display.set({ fusion }));
+  const fill = slider(() => display.look.fill, (fill) => display.set({ fill }));
+  const petMap = chosen(MAP_NAMES, look.petMap, (petMap) => display.set({ petMap }));
+  const heat = chosen(HEATS, look.heat, (name) => display.set({ heat: name as Heat }), { "data-setting": "heat" });
+  const heatMap = chosen(MAP_NAMES, look.heatMap, (heatMap) => display.set({ heatMap }));
+  const outlines = h("input", {
+    type: "checkbox", checked: look.outlines,
+    onchange: () => display.set({ outlines: outlines.checked }),
+  });
+  const petBar = bar();
+  const heatBar = bar();
+  const heatEnds = h("p", { class: "quiet ends" });
+  const heatBox = h("div", { class: "legend" }, heatBar, heatEnds);
+  const petEnds = h("p", { class: "quiet ends" });
+  const petFields = h("div", { class: "group" },
+    labelled("Fusion", fusion),
+    h("div", { class: "field" }, h("span", {}, "SUV"),
+      h("span", { class: "range" }, named(petFrom, "Lowest SUV shown"), " to ", named(petTo, "Highest SUV shown"))),
+    labelled("PET colours", petMap),
+    h("div", { class: "legend" }, petBar, petEnds));
+  petFields.hidden = !hasPet;
+  const show = (): void => {
+    const now = display.look;
+    const match = Object.entries(CT_PRESETS).find(([, p]) => p.centre === now.centre && p.width === now.width);
+    presets.value = match?.[0] ?? OWN;
+    fusion.value = String(now.fusion);
+    fill.value = String(now.fill);
+    heat.value = now.heat;
+    outlines.checked = now.outlines;
+    petTo.value = String(now.petTo);
+    petFrom.value = String(now.petFrom);
+    paintBar(petBar, now.petMap);
+    petEnds.replaceChildren(h("span", {}, `SUV ${now.petFrom}`), h("span", {}, "hatched: beyond the PET"), h("span", {}, `${now.petTo}`));
+    paintBar(heatBar, now.heatMap);
+    heatBox.hidden = now.heat === "None";
+    const doubt = now.heat === "Uncertainty" || now.heat === "Disagreement";
+    heatEnds.replaceChildren(
+      h("span", {}, "0"),
+      h("span", {}, doubt ? "hatched: not sampled" : "over the CT alone"),
+      h("span", {}, doubt ? "1.1 nat" : "100 %"),
+    );
+  };
+  display.changed.on(show);
+  show();
+  return h(
+    "section",
+    { class: "panel", "aria-label": "View" },
+    h("h2", {}, "View"),
+    labelled("CT window", presets),
+    petFields,
+    h("div", { class: "group" },
+      h("label", { class: "field check" }, outlines, h("span", {}, "Contours")),
+      labelled("Fill", fill)),
+    h("div", { class: "group" },
+      labelled("Heat map", heat),
+      labelled("Its colours", heatMap),
+      heatBox),
+  );
+}
+
+function slider(value: () => number, set: (value: number) => void): HTMLInputElement {
+  const made = h("input", {
+    type: "range", min: "0", max: "1", step: "0.05", value: String(value()),
+    oninput: () => set(Number(made.value)),
+  });
+  return made;
+}
+
+function named<T extends HTMLElement>(element: T, name: string): T {
+  element.setAttribute("aria-label", name);
+  return element;
+}
+
+function bar(): HTMLCanvasElement {
+  return h("canvas", { class: "scale", width: 256, height: 1, "aria-hidden": "true" });
+}
+
+function paintBar(canvas: HTMLCanvasElement, map: string): void {
+  const table = colourTable(map);
+  const image = new ImageData(256, 1);
+  for (let i = 0; i < 256; i++) {
+    image.data.set([table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0, 255], 4 * i);
+  }
+  canvas.getContext("2d")?.putImageData(image, 0, 0);
+}

@@ -1,0 +1,357 @@
+/**
+ * A session as this page holds it: its lease, its revision, and changes one after another.
+ *
+ * A change that the server acknowledged is on its disk. One whose answer never came is asked again once
+ * the server is back, at the revision that it saw: so it is made once or not at all, never twice.
+ */
+
+import { told, Trouble, type Api, type Change, type Edit, type Held, type Lesions, type SessionFacts } from "./api.js";
+import type { Connection } from "./connection.js";
+import { Pictures } from "./pictures.js";
+import { Signal } from "./signal.js";
+import { latency } from "./words.js";
+
+const ALREADY = "The server had already made this edit before it was gone; it is shown.";
+/** What a server says, or doesn't, that is ending or being started. */
+const PASSING = ["gone", "not-admitted", "stopping"];
+const AGAIN_MS = 400;
+type Asked = (held: Held) => Promise<Change>;
+
+export interface Notice {
+  text: string;
+  kind: "done" | "wrong" | "waits";
+}
+
+export class Work {
+  pictures!: Pictures;
+  lesions: Lesions | undefined;
+  /** Seconds from asking to pixels, of the edits that this page made. */
+  readonly seconds = new Map<number, number>();
+  /** Changes that wait for their answer. */
+  pending = 0;
+  /** Why this page may only look; empty: it may edit. */
+  onlyLooks = "";
+  asleep = false;
+  readonly changed = new Signal();
+  readonly notices = new Signal<Notice>();
+  private lease: string;
+  private chain: Promise<void> = Promise.resolve();
+  private generation = 0;
+  private beat = 0;
+  private closed = false;
+  private resuming: Promise<void> | undefined;
+
+  private constructor(
+    private readonly api: Api,
+    private readonly connection: Connection,
+    public facts: SessionFacts,
+  ) {
+    this.lease = storedLease(facts.id);
+    connection.changed.on((state) => {
+      if (state === "answers" && !this.closed) void this.resume().catch(() => undefined);
+    });
+  }
+
+  static async opened(api: Api, connection: Connection, id: string): Promise<Work> {
+    const made = new Work(api, connection, await api.open(id));
+    await made.hold(false);
+    made.pictures = await Pictures.opened(api, id, made.facts.study);
+    return made;
+  }
+
+  get id(): string {
+    return this.facts.id;
+  }
+
+  get mayEdit(): boolean {
+    return !this.onlyLooks && this.pictures.whole;
+  }
+
+  /** All that takes longer; the page is in use meanwhile. */
+  async complete(): Promise<void> {
+    void this.refreshLesions();
+    for (;;) {
+      try {
+        await this.pictures.complete();
+        break;
+      } catch (error) {
+        if (this.closed || !(error instanceof Trouble)) throw error;
+        if (error.code !== "session-closed" && !PASSING.includes(error.code)) throw error;
+        await this.again();
+      }
+    }
+    this.changed.tell();
+  }
+
+  /** Hold the session; with `over` even if another tab does. */
+  async hold(over: boolean): Promise<void> {
+    clearTimeout(this.beat);
+    try {
+      const got = await this.api.take(this.id, this.lease, over);
+      this.lease = got.lease;
+      keepLease(this.id, got.lease);
+      this.onlyLooks = "";
+      this.beatLater(got.lasts_s);
+    } catch (error) {
+      if (!(error instanceof Trouble) || error.code !== "held-elsewhere") throw error;
+      this.onlyLooks = error.message;
+    }
+    this.changed.tell();
+  }
+
+  /** Take over from another tab, and show what it did. */
+  async takeOver(): Promise<void> {
+    await this.hold(true);
+    await this.reload();
+  }
+
+  edit(edit: Edit): Promise<Change | undefined> {
+    return this.change((held) => this.api.edit(this.id, edit, held));
+  }
+
+  remove(edit: number): Promise<Change | undefined> {
+    return this.change((held) => this.api.removeEdit(this.id, edit, held));
+  }
+
+  undo(): Promise<Change | undefined> {
+    return this.change((held) => this.api.undo(this.id, held));
+  }
+
+  redo(): Promise<Change | undefined> {
+    return this.change((held) => this.api.redo(this.id, held));
+  }
+
+  async approve(name: string): Promise<void> {
+    await this.chain;
+    await this.api.approve(this.id, name, this.held);
+    await this.refresh();
+  }
+
+  async write(formats: string[]): ReturnType<Api["write"]> {
+    await this.chain;
+    return this.api.write(this.id, formats, this.held);
+  }
+
+  /** Put it away: every edit is kept. */
+  async close(): Promise<void> {
+    if (this.connection.state === "answers") await this.chain;
+    this.closed = true;
+    clearTimeout(this.beat);
+    this.pictures.close();
+    if (!this.onlyLooks) await this.api.close(this.id, this.lease).catch(() => undefined);
+    keepLease(this.id, "");
+  }
+
+  async refreshLesions(): Promise<void> {
+    try {
+      this.lesions = await this.api.lesions(this.id);
+    } catch (error) {
+      if (error instanceof Trouble && error.code === "session-closed") return;
+      this.wrong(error);
+    }
+    this.changed.tell();
+  }
+
+  /** Everything as the server has it now. */
+  async reload(): Promise<void> {
+    await this.refresh();
+    await this.pictures.again();
+    await this.refreshLesions();
+  }
+
+  /** Go on after the server was away, or had put the session away. */
+  resume(): Promise<void> {
+    this.resuming ??= this.resumed().finally(() => {
+      this.resuming = undefined;
+    });
+    return this.resuming;
+  }
+
+  private async resumed(): Promise<void> {
+    const before = this.facts.revision;
+    try {
+      this.facts = await this.api.session(this.id, this.lease);
+    } catch (error) {
+      if (!(error instanceof Trouble) || error.code !== "session-closed") throw error;
+      this.facts = await this.api.open(this.id);
+    }
+    this.asleep = false;
+    await this.hold(false);
+    if (this.facts.revision !== before && this.pictures.whole) await this.reload();
+    this.changed.tell();
+  }
+
+  private get held(): Held {
+    return { lease: this.lease, revision: this.facts.revision };
+  }
+
+  /** One after another: each sees the revision that the one before it made. */
+  private change(asked: Asked): Promise<Change | undefined> {
+    if (this.onlyLooks) {
+      this.notices.tell({ text: this.onlyLooks, kind: "wrong" });
+      return Promise.resolve(undefined);
+    }
+    const generation = this.generation;
+    const began = performance.now();
+    this.pending++;
+    this.changed.tell();
+    const made = this.chain.then(async () => {
+      let after: (() => void) | undefined;
+      try {
+        if (generation !== this.generation) return undefined;
+        const change = await this.made(asked);
+        if (change) {
+          const text = await this.shown(change, began).catch((error: unknown) => this.shownLater(error));
+          after = () => this.notices.tell({ text, kind: "done" });
+        } else {
+          after = () => this.notices.tell({ text: ALREADY, kind: "done" });
+        }
+        return change;
+      } catch (error) {
+        this.generation++; // what waits behind it was meant for another state
+        after = () => this.wrong(error);
+        return undefined;
+      } finally {
+        this.pending--;
+        this.changed.tell();
+        after?.();
+      }
+    });
+    this.chain = made.then(() => undefined);
+    return made;
+  }
+
+  private async made(asked: Asked): Promise<Change | undefined> {
+    let retaken = false;
+    for (;;) {
+      const saw = this.facts.revision;
+      try {
+        return await asked(this.held);
+      } catch (error) {
+        if (!(error instanceof Trouble)) throw error;
+        switch (error.code) {
+          case "gone":
+          case "not-admitted":
+          case "stopping":
+            this.notices.tell({ text: "This edit waits here until the server is back.", kind: "waits" });
+            await this.again();
+            break;
+          case "session-closed":
+            await this.resume();
+            break;
+          case "not-held":
+            if (retaken) throw error;
+            retaken = true;
+            await this.hold(false);
+            break;
+          case "stale-revision":
+            await this.reload();
+            throw error;
+          default:
+            throw error;
+        }
+        if (this.onlyLooks) throw new Trouble("held-elsewhere", this.onlyLooks);
+        if (this.facts.revision !== saw) return undefined;
+      }
+    }
+  }
+
+  /** The change is made, but the server went before it was fetched: everything anew once it is back. */
+  private async shownLater(error: unknown): Promise<string> {
+    if (!(error instanceof Trouble) || !(PASSING.includes(error.code) || error.code === "session-closed")) throw error;
+    await this.again();
+    await this.reload();
+    return ALREADY;
+  }
+
+  /** Until the server is there and knows this session, however often it goes again meanwhile. */
+  private async again(): Promise<void> {
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      await this.connection.back();
+      try {
+        await this.resume();
+        return;
+      } catch (error) {
+        if (!(error instanceof Trouble) || !PASSING.includes(error.code)) throw error;
+      }
+    }
+  }
+
+  /** Bring a change onto the screen; what is said of it. */
+  private async shown(change: Change, began: number): Promise<string> {
+    this.facts = {
+      ...this.facts,
+      revision: change.revision,
+      can_undo: change.can_undo,
+      can_redo: change.can_redo,
+    };
+    await this.pictures.patched(change.changed);
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+    const seconds = (performance.now() - began) / 1000;
+    if (change.edit_id !== null) this.seconds.set(change.edit_id, seconds);
+    await this.refresh();
+    void this.refreshLesions();
+    return summary(change, seconds);
+  }
+
+  private async refresh(): Promise<void> {
+    this.facts = await this.api.session(this.id, this.lease);
+    this.changed.tell();
+  }
+
+  private beatLater(lasts: number): void {
+    clearTimeout(this.beat);
+    this.beat = window.setTimeout(() => {
+      this.api.renew(this.id, this.lease).then(
+        () => this.beatLater(lasts),
+        (error: unknown) => this.missed(error, lasts),
+      );
+    }, (lasts * 1000) / 3);
+  }
+
+  private missed(error: unknown, lasts: number): void {
+    if (this.closed) return;
+    const code = error instanceof Trouble ? error.code : "";
+    if (code === "not-held") this.onlyLooks = told(error);
+    else if (code === "session-closed") this.asleep = true;
+    else this.beatLater(lasts);
+    this.changed.tell();
+  }
+
+  private wrong(error: unknown): void {
+    if (error instanceof Trouble && error.code === "aborted") return;
+    if (error instanceof Trouble && error.code === "not-held") this.onlyLooks = error.message;
+    this.changed.tell();
+    this.notices.tell({ text: told(error), kind: "wrong" });
+  }
+}
+
+function summary(change: Change, seconds: number): string {
+  const report = change.report;
+  const what = report && report.changed_ml > 0
+    ? `${report.changed_ml.toFixed(2)} ml changed${report.forced ? " (set by your word: the network didn't agree)" : ""}`
+    : report && !change.changed
+      ? "Nothing had to be changed; done"
+      : "Done";
+  return `${what} in ${latency(seconds)}.`;
+}
+
+/** A reload keeps its lease; a duplicated tab, which copies this store, must ask for its own. */
+function storedLease(session: string): string {
+  const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  if (entry?.type !== "reload") return "";
+  try {
+    return sessionStorage.getItem(`hnuiseg-lease-${session}`) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function keepLease(session: string, lease: string): void {
+  try {
+    sessionStorage.setItem(`hnuiseg-lease-${session}`, lease);
+  } catch {
+    // kept nowhere: after a reload the page asks to take over
+  }
+}
