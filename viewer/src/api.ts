@@ -1,148 +1,14 @@
 /** Every request of the page, typed; refusals become `Trouble`, with the server's own code. */
 
-import type { ArrayHeader, Report } from "./geometry.js";
-import { breathe } from "./signal.js";
-import { valuesOf, type Values } from "./volume.js";
-import { GONE, said, type ErrorParts } from "./words.js";
 import type { Tumour } from "./colours.js";
-
-export type Xyz = [number, number, number];
-export type Edit = { edit: string } & Record<string, unknown>;
-
-export interface Job {
-  id: string;
-  kind: string;
-  study: string | null;
-  session: string | null;
-  state: string;
-  position: number;
-  progress: number;
-  eta_s: number | null;
-}
-export interface Approval {
-  name: string;
-  time: string;
-  revision: string;
-  stands: boolean;
-}
-export interface SessionLine {
-  id: string;
-  start: string;
-  begun: string;
-  open: boolean;
-  approval: Approval | null;
-}
-export interface Study {
-  id: string;
-  label: string;
-  state:
-    | "not-opened" | "waiting" | "predicting" | "ready" | "saved" | "in-session" | "approved" | "failed";
-  images: boolean;
-  job: Job | null;
-  problem: ErrorParts | null;
-  sessions: SessionLine[];
-}
-export interface Studies {
-  studies: Study[];
-  starts: { id: string; label: string }[];
-}
-export interface ImageFacts {
-  shape: Xyz;
-  spacing: Xyz;
-  body_start: Xyz;
-  body_shape: Xyz;
-  pet: boolean;
-  notices: { code: string; text: string }[];
-}
-export interface EditLine {
-  id: number;
-  edit: Edit;
-  told: string;
-  report: Report;
-}
-export interface SessionFacts {
-  id: string;
-  study: string;
-  revision: string;
-  start: string;
-  begun: string;
-  can_undo: boolean;
-  can_redo: boolean;
-  asks_network: boolean;
-  held: boolean;
-  held_by_you: boolean;
-  approval: Approval | null;
-  notes: string[];
-  edits: EditLine[];
-}
-export interface Change {
-  revision: string;
-  edit_id: number | null;
-  report: Report | null;
-  changed: { start: Xyz; shape: Xyz } | null;
-  latency_s: number;
-  can_undo: boolean;
-  can_redo: boolean;
-}
-export interface Lesion {
-  class: Tumour;
-  number: number;
-  inside_mm: Xyz;
-  location: string;
-  voxels: number;
-  volume_ml: number;
-  mean_probability: number;
-  mean_entropy: number | null;
-  suv_max: number | null;
-  apart_mm: number;
-  in_field: boolean;
-  locked: boolean;
-  accepted: boolean;
-  reasons: string[];
-}
-export interface Lesions {
-  revision: string;
-  lesions: Lesion[];
-  beyond_voxels: number;
-}
-export interface Suggestion {
-  position_mm: Xyz;
-  score: number;
-  volume_ml: number;
-  doubt: number;
-  suv_max: number | null;
-  label: number;
-}
-export interface Value {
-  hu: number;
-  suv: number | null;
-  label: number;
-  probabilities: Xyz;
-  entropy: number | null;
-  mutual_information: number | null;
-  votes: number;
-  locked: boolean;
-}
-export interface ExportFacts {
-  id: string;
-  created: string;
-  revision: string;
-  verdict: string;
-  files: { id: string; name: string; bytes: number; sha256: string }[];
-  not_written: { name: string; reason: string }[];
-  notices: string[];
-}
-export interface ServerFacts {
-  version: string;
-  model: string;
-  formats: string[];
-  lease_s: number;
-}
-export interface Fetched {
-  values: Values;
-  header: ArrayHeader;
-  revision: string;
-}
+import type { ArrayHeader } from "./geometry.js";
+import { breathe } from "./signal.js";
+import { valuesOf } from "./volume.js";
+import type {
+  Approval, Change, Edit, ExportFacts, Fetched, Held, ImageFacts, Job,
+  Lesions, ServerFacts, SessionFacts, Studies, Suggestion, Value, Xyz,
+} from "./wire.js";
+import { GONE, said, type ErrorParts } from "./words.js";
 
 /** A refusal, or no answer at all. `message` is meant for people. */
 export class Trouble extends Error {
@@ -153,12 +19,6 @@ export class Trouble extends Error {
   ) {
     super(message);
   }
-}
-
-/** What a change needs beside itself. */
-export interface Held {
-  lease: string;
-  revision: string;
 }
 
 export class Api {
@@ -182,8 +42,6 @@ export class Api {
     this.json("POST", `${at(session)}/lease`, { take_over: over }, { lease });
   renew = (session: string, lease: string): Promise<{ lease: string; lasts_s: number }> =>
     this.json("PUT", `${at(session)}/lease`, undefined, { lease });
-  letGo = (session: string, lease: string): Promise<null> =>
-    this.json("DELETE", `${at(session)}/lease`, undefined, { lease });
   edit = (session: string, edit: Edit, held: Held): Promise<Change> =>
     this.json("POST", `${at(session)}/edits`, { edit }, held);
   removeEdit = (session: string, edit: number, held: Held): Promise<Change> =>
@@ -212,6 +70,12 @@ export class Api {
     this.array("POST", `${at(session)}/region`, { edit }, signal);
   preview = (session: string, tumour: Tumour, value: number, signal?: AbortSignal): Promise<Fetched> =>
     this.array("POST", `${at(session)}/threshold-preview`, { class: tumour, value }, signal);
+
+  /** For a tab that closes: nobody waits for the answer. */
+  letGo(session: string, lease: string): void {
+    const request = { method: "DELETE", headers: { "Hnuiseg-Lease": lease }, keepalive: true };
+    fetch(`${at(session)}/lease`, request).catch(() => undefined);
+  }
 
   fileAddress(made: string, file: string): string {
     return `/api/exports/${made}/${file}`;

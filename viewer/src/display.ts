@@ -23,6 +23,8 @@ export interface Look {
   petMap: string;
   /** 0: CT alone, 1: PET alone. */
   fusion: number;
+  /** Between voxels smooth, or every voxel as it is. */
+  smooth: boolean;
   outlines: boolean;
   fill: number;
   heat: Heat;
@@ -35,6 +37,7 @@ const USUAL: Look = {
   petTo: 10,
   petMap: "Inferno",
   fusion: 0.4,
+  smooth: true,
   outlines: true,
   fill: 0.2,
   heat: "None",
@@ -43,7 +46,7 @@ const USUAL: Look = {
 const KEY = "hnuiseg-look";
 
 export class Display {
-  look: Look = { ...USUAL, ...kept(KEY), heat: "None" };
+  look: Look = { ...USUAL, ...usable(kept(KEY)), heat: "None" };
   readonly changed = new Signal();
 
   set(part: Partial<Look>): void {
@@ -51,6 +54,12 @@ export class Display {
     keep(KEY, this.look);
     this.changed.tell();
   }
+}
+
+/** Of what was kept, by whatever version of this page, only what has the type that it has here. */
+function usable(found: Record<string, unknown>): Partial<Look> {
+  const usual: Record<string, unknown> = { ...USUAL };
+  return Object.fromEntries(Object.entries(found).filter(([name, value]) => typeof value === typeof usual[name]));
 }
 
 /** Something kept in this browser; an empty object where there is none, or where it keeps nothing. */

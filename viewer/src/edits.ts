@@ -2,14 +2,16 @@
 
 import { button, filledWith, h } from "./dom.js";
 import { placeOf } from "./geometry.js";
+import type { EditLine, Xyz } from "./wire.js";
 import { latency } from "./words.js";
-import type { EditLine, Xyz } from "./api.js";
 import type { Scene } from "./scene.js";
 import type { Work } from "./work.js";
 
 export class EditList {
   readonly root = h("section", { class: "panel", "aria-label": "Edits" });
   private readonly list = h("ol", { class: "edits", reversed: true });
+  private listed: EditLine[] | undefined;
+  private couldEdit = false;
   private readonly none = h("p", { class: "quiet" }, "No edit yet: these are the contours that the work began with.");
 
   constructor(
@@ -23,6 +25,9 @@ export class EditList {
 
   private show(): void {
     const { edits } = this.work.facts;
+    if (edits === this.listed && this.work.mayEdit === this.couldEdit) return;
+    this.listed = edits;
+    this.couldEdit = this.work.mayEdit;
     this.none.hidden = edits.length > 0;
     filledWith(this.list, ...[...edits].reverse().map((line) => this.line(line)));
   }

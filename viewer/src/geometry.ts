@@ -202,5 +202,20 @@ export function storedSlice(frame: Frame, along: Direction, index: number): [Dir
   return [lane.stored, frame.start[lane.stored] + within];
 }
 
-/** Letters at the ends of an axis of the page: where it begins and where it ends. */
-export const LETTERS: readonly (readonly [string, string])[] = [["R", "L"], ["A", "P"], ["S", "I"]];
+const LETTERS: readonly (readonly [string, string])[] = [["R", "L"], ["A", "P"], ["I", "S"]]; // along LPS
+
+/**
+ * Letters at the ends of an axis of the page: where it begins and where it ends. An axis that runs aslant has
+ * two or three at each end, the nearest first, as DICOM writes them.
+ */
+export function lettersOf(frame: Frame, axis: Direction): [string, string] {
+  const parts = ([0, 1, 2] as const).map((k) => ({ k, step: entry(frame.toWorld, k, axis) }));
+  const length = Math.hypot(...parts.map((p) => p.step)) || 1;
+  const seen = parts
+    .filter((p) => Math.abs(p.step) > ASLANT * length)
+    .sort((a, b) => Math.abs(b.step) - Math.abs(a.step));
+  const at = (end: boolean): string => seen.map(({ k, step }) => LETTERS[k]?.[end === step > 0 ? 1 : 0] ?? "").join("");
+  return [at(false), at(true)];
+}
+/** The sine of ten degrees: less is how a head lies, not another direction. */
+const ASLANT = Math.sin(Math.PI / 18);

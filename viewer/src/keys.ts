@@ -37,10 +37,12 @@ export function listen(keys: readonly Key[]): () => void {
 }
 
 function taken(target: HTMLElement, name: string): boolean {
-  if (target.matches("input[type=text], input[type=number], textarea, select")) return true;
+  if (target.matches("input[type=text], input[type=number], textarea")) return true;
   const moves = name.startsWith("Arrow") || name.startsWith("Page") || name === "Home" || name === "End";
-  if (target.matches("input[type=range]")) return moves;
   const presses = name === "Enter" || name === "Space";
+  // after a choice by mouse a list keeps the focus: letters go on to be short-cuts, and choose nothing in it
+  if (target.matches("select")) return moves || presses || name === "Escape";
+  if (target.matches("input[type=range]")) return moves;
   if (target.matches("button, a, input[type=checkbox], summary")) return presses;
   return (moves || presses) && !target.matches("canvas, body");
 }
@@ -52,9 +54,9 @@ const SHOWN: Readonly<Record<string, string>> = {
 export function help(keys: readonly Key[]): void {
   const rows = keys.map((key) => {
     const names = key.keys.map((name) => h("kbd", {}, SHOWN[name] ?? name));
-    const cell = h("td", {});
+    const cell = h("dt", {});
     names.forEach((name, i) => cell.append(...(i ? [" "] : []), name));
-    return h("tr", {}, cell, h("td", {}, key.about));
+    return h("div", {}, cell, h("dd", {}, key.about));
   });
   const mouse: readonly [string, string][] = [
     ["Wheel", "next slice"],
@@ -66,9 +68,9 @@ export function help(keys: readonly Key[]): void {
   const made = dialog(
     "Keys and mouse",
     h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "List of keys" },
-      h("table", {},
-        h("tbody", {}, ...rows,
-          ...mouse.map(([what, about]) => h("tr", {}, h("td", {}, what), h("td", {}, about)))))),
-    h("div", { class: "row end" }, button("Close", () => made.close(), { class: "primary" })),
+      h("dl", { class: "keys" }, ...rows,
+        ...mouse.map(([what, about]) => h("div", {}, h("dt", {}, what), h("dd", {}, about))))),
+    h("div", { class: "row end" }, button("Close", () => made.close(), { class: "primary", autofocus: true })),
   );
+  made.classList.add("wide");
 }

@@ -1,10 +1,11 @@
 /** Lesions, flagged ones first; and the next uncertain place. */
 
-import { told, type Api, type Lesion, type Suggestion, type Xyz } from "./api.js";
-import { CLASS_COLOURS, TUMOURS, VALUE_OF, type Tumour } from "./colours.js";
+import { told, type Api } from "./api.js";
+import { CLASS_COLOURS, type Tumour } from "./colours.js";
 import { button, filledWith, h } from "./dom.js";
 import { placeOf, type Triple } from "./geometry.js";
 import type { Scene } from "./scene.js";
+import type { Lesion, Lesions, Suggestion, Xyz } from "./wire.js";
 import type { Work } from "./work.js";
 
 const PLACES = 10;
@@ -18,6 +19,8 @@ export class LesionList {
   private suggestions: Suggestion[] = [];
   private shown = -1;
   private ofRevision = "";
+  private listed: Lesions | undefined;
+  private couldEdit = false;
 
   constructor(
     private readonly api: Api,
@@ -59,8 +62,7 @@ export class LesionList {
 
   /** The lesion in which the cursor lies. */
   get here(): { tumour: Tumour; position: Xyz; locked: boolean } | undefined {
-    const label = this.scene.pictures.labels?.at(this.scene.cursor);
-    const tumour = TUMOURS.find((t) => VALUE_OF[t] === label);
+    const tumour = this.scene.tumourAt(this.scene.cursor);
     if (!tumour) return undefined;
     const locked = this.scene.pictures.locked?.at(this.scene.cursor) === 1;
     return { tumour, position: this.scene.position, locked };
@@ -96,6 +98,9 @@ export class LesionList {
 
   private show(): void {
     const found = this.work.lesions;
+    if (found && found === this.listed && this.work.mayEdit === this.couldEdit) return; // hundreds take their time
+    this.listed = found;
+    this.couldEdit = this.work.mayEdit;
     if (!found) {
       this.several.hidden = true;
       this.count.textContent = "Looking for lesions …";
@@ -129,7 +134,7 @@ export class LesionList {
       h("b", {}, name),
       h("span", {}, ` ${lesion.volume_ml.toFixed(1)} ml${suv}`),
     );
-    const marks = [lesion.locked && "locked", lesion.accepted && "seen"].filter(Boolean).join(", ");
+    const marks = [lesion.locked && "locked", lesion.accepted && "checked"].filter(Boolean).join(", ");
     const act = (text: string, about: string, onclick: () => void): HTMLButtonElement =>
       button(text, onclick, { "aria-label": `${about} ${name}`, disabled: off, "data-key": `${text} ${key}` });
     return h(
@@ -145,7 +150,7 @@ export class LesionList {
           this.lock(lesion.class, lesion.inside_mm, lesion.locked)),
         act(`To ${other(lesion.class)}`, `To ${other(lesion.class)}:`, () =>
           this.relabel(lesion.class, lesion.inside_mm)),
-        !lesion.accepted && act("Seen", "Seen:", () =>
+        !lesion.accepted && act("Check off", "Check off", () =>
           void this.work.edit({ edit: "accept", class: lesion.class, position_mm: lesion.inside_mm })),
         act("Delete", "Delete", () => this.erase(lesion.class, lesion.inside_mm)),
       ),

@@ -14,11 +14,11 @@ export function looks(display: Display, hasPet: boolean): HTMLElement {
   });
   const petTo = h("input", {
     type: "number", min: "0.5", max: "100", step: "0.5", value: String(look.petTo),
-    onchange: () => display.set({ petTo: Math.max(0.1, Number(petTo.value) || 10) }),
+    onchange: () => display.set(window(display.look.petFrom, Number(petTo.value) || 10)),
   });
   const petFrom = h("input", {
     type: "number", min: "0", max: "99", step: "0.5", value: String(look.petFrom),
-    onchange: () => display.set({ petFrom: Math.max(0, Number(petFrom.value) || 0) }),
+    onchange: () => display.set(window(Number(petFrom.value) || 0, display.look.petTo)),
   });
   const fusion = slider(() => display.look.fusion, (fusion) => display.set({ fusion }));
   const fill = slider(() => display.look.fill, (fill) => display.set({ fill }));
@@ -29,8 +29,13 @@ export function looks(display: Display, hasPet: boolean): HTMLElement {
     type: "checkbox", checked: look.outlines,
     onchange: () => display.set({ outlines: outlines.checked }),
   });
+  const smooth = h("input", {
+    type: "checkbox", checked: look.smooth, title: "Smooth between voxels; off: every voxel as it is",
+    onchange: () => display.set({ smooth: smooth.checked }),
+  });
   const petBar = bar();
   const heatBar = bar();
+  const heatColours = labelled("Its colours", heatMap);
   const heatEnds = h("p", { class: "quiet ends" });
   const heatBox = h("div", { class: "legend" }, heatBar, heatEnds);
   const petEnds = h("p", { class: "quiet ends" });
@@ -49,12 +54,13 @@ export function looks(display: Display, hasPet: boolean): HTMLElement {
     fill.value = String(now.fill);
     heat.value = now.heat;
     outlines.checked = now.outlines;
+    smooth.checked = now.smooth;
     petTo.value = String(now.petTo);
     petFrom.value = String(now.petFrom);
     paintBar(petBar, now.petMap);
     petEnds.replaceChildren(h("span", {}, `SUV ${now.petFrom}`), h("span", {}, "hatched: beyond the PET"), h("span", {}, `${now.petTo}`));
     paintBar(heatBar, now.heatMap);
-    heatBox.hidden = now.heat === "None";
+    heatBox.hidden = heatColours.hidden = now.heat === "None";
     const doubt = now.heat === "Uncertainty" || now.heat === "Disagreement";
     heatEnds.replaceChildren(
       h("span", {}, "0"),
@@ -71,13 +77,21 @@ export function looks(display: Display, hasPet: boolean): HTMLElement {
     labelled("CT window", presets),
     petFields,
     h("div", { class: "group" },
-      h("label", { class: "field check" }, outlines, h("span", {}, "Contours")),
+      h("div", { class: "pairs" },
+        h("label", { class: "field check" }, outlines, h("span", {}, "Contours")),
+        h("label", { class: "field check" }, smooth, h("span", {}, "Smooth"))),
       labelled("Fill", fill)),
     h("div", { class: "group" },
       labelled("Heat map", heat),
-      labelled("Its colours", heatMap),
+      heatColours,
       heatBox),
   );
+}
+
+/** An SUV window that is one: its end above its beginning. */
+function window(from: number, to: number): { petFrom: number; petTo: number } {
+  const petFrom = Math.min(99, Math.max(0, from));
+  return { petFrom, petTo: Math.min(100, Math.max(petFrom + 0.5, to)) };
 }
 
 function slider(value: () => number, set: (value: number) => void): HTMLInputElement {

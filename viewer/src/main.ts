@@ -1,9 +1,10 @@
 /** The page: a list of studies, or one session; where it is stands in the address, without a name. */
 
-import { Api, told, Trouble, type ServerFacts } from "./api.js";
+import { Api, told, Trouble } from "./api.js";
 import { Connection } from "./connection.js";
 import { button, h } from "./dom.js";
 import { StudyList } from "./studies.js";
+import type { ServerFacts } from "./wire.js";
 import { GONE, said } from "./words.js";
 import { Work } from "./work.js";
 import { Workplace } from "./workplace.js";
@@ -15,6 +16,7 @@ const place = h("div", { class: "place" });
 const away = h("div", { class: "banner away", role: "alert", hidden: true });
 const research = h("aside", { class: "research", "aria-label": "Intended use" }, "Research use only · not a medical device");
 let leave: () => void | Promise<void> = () => undefined;
+let letGo: () => void = () => undefined;
 let shown = "";
 
 connection.changed.on((state) => {
@@ -27,18 +29,36 @@ function sessionOfAddress(): string {
   return new URLSearchParams(location.hash.slice(1)).get("session") ?? "";
 }
 
+let moving = false;
+
+/** To where the address says, and on, where it changed meanwhile: one after another, so that no page outlives its turn. */
 async function go(): Promise<void> {
-  const session = sessionOfAddress();
-  if (shown === `session ${session}`) return;
-  const left = leave;
-  leave = () => undefined;
-  await left();
-  if (session) await work(session);
-  else list();
+  if (moving) return;
+  moving = true;
+  try {
+    for (let session = sessionOfAddress(); shown !== nameOf(session); session = sessionOfAddress()) {
+      const left = leave;
+      leave = letGo = () => undefined;
+      tell(session ? "Opening the images …" : "One moment …");
+      await left();
+      if (session) await work(session);
+      else list();
+    }
+  } finally {
+    moving = false;
+  }
+}
+
+function nameOf(session: string): string {
+  return session ? `session ${session}` : "list";
+}
+
+function tell(text: string): void {
+  place.replaceChildren(h("main", { class: "home" }, h("h1", {}, text), h("p", { role: "status" }, "Everything that was done is kept.")));
 }
 
 function list(problem = ""): void {
-  shown = "list";
+  shown = nameOf("");
   document.title = "hnuiseg";
   const made = new StudyList(api, connection, (session) => (location.hash = `session=${session}`));
   if (problem) made.root.prepend(h("p", { class: "problem", role: "alert" }, problem));
@@ -47,12 +67,12 @@ function list(problem = ""): void {
 }
 
 async function work(session: string): Promise<void> {
-  shown = `session ${session}`;
-  place.replaceChildren(h("main", { class: "home" }, h("h1", {}, "Opening the images …"), h("p", { role: "status" }, "Nothing was changed yet.")));
+  shown = nameOf(session);
   try {
     const facts: ServerFacts = await api.server();
     const opened = await Work.opened(api, connection, session);
     const studies = await api.studies();
+    if (session !== sessionOfAddress()) return opened.close();
     const label = studies.studies.find((s) => s.id === opened.facts.study)?.label ?? "Study";
     const back = (): void => {
       location.hash = "";
@@ -63,6 +83,7 @@ async function work(session: string): Promise<void> {
       made.leave();
       await opened.close();
     };
+    letGo = () => opened.letGo();
     place.replaceChildren(made.root);
     opened.complete().catch((error: unknown) => {
       if (error instanceof Trouble && error.code === "aborted") return;
@@ -71,8 +92,9 @@ async function work(session: string): Promise<void> {
   } catch (error) {
     if (error instanceof Trouble && (error.code === "gone" || error.code === "not-admitted")) {
       await connection.back();
-      return work(session);
+      return session === sessionOfAddress() ? work(session) : undefined;
     }
+    if (session !== sessionOfAddress()) return;
     history.replaceState(null, "", location.pathname);
     list(told(error));
   }
@@ -80,4 +102,6 @@ async function work(session: string): Promise<void> {
 
 document.body.append(research, away, place);
 window.addEventListener("hashchange", () => void go());
+window.addEventListener("pagehide", () => letGo());
+window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 void go();

@@ -1,7 +1,8 @@
 /** Approval under a typed name, and files to take away. */
 
-import { told, type Api, type ExportFacts } from "./api.js";
+import { told, type Api } from "./api.js";
 import { button, dialog, filledWith, h, labelled } from "./dom.js";
+import type { ExportFacts } from "./wire.js";
 import { clock } from "./words.js";
 import type { Work } from "./work.js";
 

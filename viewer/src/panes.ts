@@ -90,8 +90,8 @@ export class Panes {
       else if (mode === "tool") this.tools.drag(view, place);
       else this.tools.hover(view, place);
     });
-    canvas.addEventListener("pointerup", () => {
-      if (mode === "tool") void this.tools.release();
+    canvas.addEventListener("pointerup", (event) => {
+      if (mode === "tool") void this.tools.release(view, placeOf(event));
       mode = undefined;
     });
     canvas.addEventListener("pointercancel", () => {

@@ -1,11 +1,12 @@
 /** The images and maps of a session as they are in this page: coarse ones first, then all of them. */
 
-import type { Api, Change, Fetched, ImageFacts } from "./api.js";
+import type { Api } from "./api.js";
 import { frameOf, fullHeader, storedSlice, type Direction, type Frame, type Triple } from "./geometry.js";
 import { HEAT_MAPS, type Heat } from "./display.js";
 import { projected, type Projection } from "./mip.js";
 import { breathe, Signal } from "./signal.js";
 import { Volume, type Cut, type Plane } from "./volume.js";
+import type { Change, Fetched, ImageFacts } from "./wire.js";
 
 /** More voxels than this are first sent every fourth along each axis. */
 const COARSE_FROM = 4_000_000;

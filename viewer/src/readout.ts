@@ -1,9 +1,10 @@
 /** What is known of the voxel under the pointer: what is in the page at once, the rest asked for. */
 
-import type { Api, Value } from "./api.js";
+import type { Api } from "./api.js";
 import { h } from "./dom.js";
 import { isInside, nearest, worldOf, type Triple } from "./geometry.js";
 import type { Scene } from "./scene.js";
+import type { Value } from "./wire.js";
 import type { Work } from "./work.js";
 
 const ASK_MS = 120;

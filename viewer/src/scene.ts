@@ -1,6 +1,6 @@
 /** What all panes show together: images, the cursor, previews, marks; told when something changes. */
 
-import { colourTable, ctTable, petTable } from "./colours.js";
+import { colourTable, ctTable, petTable, TUMOURS, VALUE_OF, type Tumour } from "./colours.js";
 import type { Display } from "./display.js";
 import { nearest, worldOf, type Direction, type Frame, type Triple } from "./geometry.js";
 import type { Pictures } from "./pictures.js";
@@ -15,14 +15,16 @@ export interface ClickMark {
 }
 
 export interface Stroke {
-  places: Triple[];
+  /** Places passed over; a new way begins where the pointer came back into the image. */
+  ways: Triple[][];
   hover: Triple | undefined;
   radiusMm: number;
   colour: string;
   cut: Cut;
-  /** It was sent, and stays in sight until its answer is. */
-  waits: boolean;
 }
+
+/** Lowest and highest voxel of a box. */
+export type Box = readonly [Triple, Triple];
 
 export class Scene {
   cursor: [number, number, number];
@@ -31,7 +33,13 @@ export class Scene {
   /** Where the next click could change anything. */
   region: Volume<Uint8Array> | undefined;
   clicks: ClickMark[] = [];
+  /** What is being drawn; what was sent stays in sight until its answer is. */
   stroke: Stroke | undefined;
+  readonly sent = new Set<Stroke>();
+  box: Box | undefined;
+  readonly sentBoxes = new Set<Box>();
+  /** The first of two places that a tool asks for. */
+  picked: Triple | undefined;
   greys!: Uint8Array;
   petSteps!: Uint8Array;
   petColours!: Uint8Array;
@@ -66,6 +74,12 @@ export class Scene {
   /** The cursor in LPS mm. */
   get position(): [number, number, number] {
     return worldOf(this.frame, this.cursor);
+  }
+
+  /** What is drawn at a place. */
+  tumourAt(place: Triple): Tumour | undefined {
+    const label = this.pictures.labels?.at(nearest(this.frame, place));
+    return TUMOURS.find((tumour) => VALUE_OF[tumour] === label);
   }
 
   moveTo(place: Triple): void {

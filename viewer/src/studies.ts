@@ -1,8 +1,9 @@
 /** The first page: every study that is served, how far it is, and the way into it. */
 
-import { told, type Api, type Job, type SessionLine, type Studies, type Study } from "./api.js";
+import { told, Trouble, type Api } from "./api.js";
 import type { Connection } from "./connection.js";
 import { button, filledWith, h } from "./dom.js";
+import type { Job, SessionLine, Studies, Study } from "./wire.js";
 import { clock, duration, said } from "./words.js";
 
 const STATES: Readonly<Record<Study["state"], string>> = {
@@ -23,7 +24,8 @@ export class StudyList {
   private readonly list = h("ul", { class: "studies" });
   private readonly problem = h("p", { class: "problem", role: "alert" });
   private timer = 0;
-  private open_ = true;
+  private shown = true;
+  private readonly deaf: () => void;
   private busy = "";
 
   constructor(
@@ -37,14 +39,15 @@ export class StudyList {
       this.problem,
       this.list,
     );
-    connection.changed.on((state) => {
-      if (state === "answers" && this.open_) void this.refresh();
+    this.deaf = connection.changed.on((state) => {
+      if (state === "answers") void this.refresh();
     });
     void this.refresh();
   }
 
   leave(): void {
-    this.open_ = false;
+    this.shown = false;
+    this.deaf();
     clearTimeout(this.timer);
   }
 
@@ -53,13 +56,13 @@ export class StudyList {
     let next = SLOW_MS;
     try {
       const found = await this.api.studies();
-      if (!this.open_) return;
+      if (!this.shown) return;
       if (found.studies.some((s) => s.state === "waiting" || s.state === "predicting")) next = QUICK_MS;
       this.show(found);
     } catch (error) {
-      this.problem.textContent = told(error);
+      this.tell(error);
     }
-    if (this.open_) this.timer = window.setTimeout(() => void this.refresh(), next);
+    if (this.shown) this.timer = window.setTimeout(() => void this.refresh(), next);
   }
 
   private show(found: Studies): void {
@@ -72,26 +75,26 @@ export class StudyList {
 
   private line(study: Study, starts: Studies["starts"]): HTMLElement {
     const running = study.state === "waiting" || study.state === "predicting";
+    const failed = study.state === "failed";
     const done = !running && (study.job?.state === "done" || study.state === "ready");
     const latest = [...study.sessions].sort((a, b) => b.begun.localeCompare(a.begun));
     const off = this.busy !== "";
     const act = (text: string, onclick: () => void, key: string, primary = false): HTMLButtonElement =>
       button(text, onclick, { "data-key": `${key} ${study.id}`, disabled: off, class: primary ? "primary" : "" });
     const begin = (start: string): void => this.run(`${study.id} begin`, async () => (await this.api.begin(study.id, start)).id);
+    const ways = [
+      !running && !done && act(failed ? "Try again" : "Compute automatic contours", () => void this.start(study.id), "start", latest.length === 0 && !failed),
+      done && act(latest.length ? "Begin anew from the automatic contours" : "Correct these contours", () => begin("automatic"), "begin", latest.length === 0),
+      ...starts.map((start) => act(`Begin from ${start.label}`, () => begin(start.id), `from ${start.id}`)),
+    ].filter((way) => way !== false);
     return h(
       "li",
       { class: "study", "data-state": study.state },
       h("div", { class: "head" }, h("h2", {}, study.label), h("span", { class: `state ${study.state}` }, STATES[study.state])),
       study.problem && h("p", { class: "problem" }, said(study.problem)),
       running && study.job ? this.progress(study.job, study.label) : null,
-      h(
-        "div",
-        { class: "row" },
-        !running && !done && act("Compute automatic contours", () => void this.start(study.id), "start", latest.length === 0),
-        done && act(latest.length ? "Begin anew from the automatic contours" : "Correct these contours", () => begin("automatic"), "begin", latest.length === 0),
-        ...starts.map((start) => act(`Begin from ${start.label}`, () => begin(start.id), `from ${start.id}`)),
-      ),
       latest.length > 0 && h("ul", { class: "sessions" }, ...latest.map((session, i) => this.session(session, i === 0, off))),
+      ways.length > 0 && h("div", { class: "row" }, ...ways),
       this.busy.startsWith(study.id) && h("p", { class: "quiet", "aria-live": "polite" }, "Opening the images …"),
     );
   }
@@ -149,7 +152,7 @@ export class StudyList {
       this.enter(session);
     }).finally(() => {
       this.busy = "";
-      if (this.open_) void this.refresh();
+      if (this.shown) void this.refresh();
     });
   }
 
@@ -158,7 +161,13 @@ export class StudyList {
     try {
       await work();
     } catch (error) {
-      this.problem.textContent = told(error);
+      this.tell(error);
     }
+  }
+
+  /** That the server is away is said above every page already. */
+  private tell(error: unknown): void {
+    const away = error instanceof Trouble && (error.code === "gone" || error.code === "not-admitted");
+    if (!away) this.problem.textContent = told(error);
   }
 }

@@ -5,10 +5,12 @@
  * the server is back, at the revision that it saw: so it is made once or not at all, never twice.
  */
 
-import { told, Trouble, type Api, type Change, type Edit, type Held, type Lesions, type SessionFacts } from "./api.js";
+import { told, Trouble, type Api } from "./api.js";
 import type { Connection } from "./connection.js";
+import { Lease } from "./lease.js";
 import { Pictures } from "./pictures.js";
 import { Signal } from "./signal.js";
+import type { Change, Edit, Held, Lesions, SessionFacts } from "./wire.js";
 import { latency } from "./words.js";
 
 const ALREADY = "The server had already made this edit before it was gone; it is shown.";
@@ -29,16 +31,14 @@ export class Work {
   readonly seconds = new Map<number, number>();
   /** Changes that wait for their answer. */
   pending = 0;
-  /** Why this page may only look; empty: it may edit. */
-  onlyLooks = "";
   asleep = false;
   readonly changed = new Signal();
   readonly notices = new Signal<Notice>();
-  private lease: string;
+  private readonly lease: Lease;
   private chain: Promise<void> = Promise.resolve();
   private generation = 0;
-  private beat = 0;
   private closed = false;
+  private readonly deaf: () => void;
   private resuming: Promise<void> | undefined;
 
   private constructor(
@@ -46,8 +46,8 @@ export class Work {
     private readonly connection: Connection,
     public facts: SessionFacts,
   ) {
-    this.lease = storedLease(facts.id);
-    connection.changed.on((state) => {
+    this.lease = new Lease(api, facts.id, (asleep) => void this.lost(asleep));
+    this.deaf = connection.changed.on((state) => {
       if (state === "answers" && !this.closed) void this.resume().catch(() => undefined);
     });
   }
@@ -61,6 +61,11 @@ export class Work {
 
   get id(): string {
     return this.facts.id;
+  }
+
+  /** Why this page may only look; empty: it may edit. */
+  get onlyLooks(): string {
+    return this.lease.onlyLooks;
   }
 
   get mayEdit(): boolean {
@@ -83,19 +88,8 @@ export class Work {
     this.changed.tell();
   }
 
-  /** Hold the session; with `over` even if another tab does. */
   async hold(over: boolean): Promise<void> {
-    clearTimeout(this.beat);
-    try {
-      const got = await this.api.take(this.id, this.lease, over);
-      this.lease = got.lease;
-      keepLease(this.id, got.lease);
-      this.onlyLooks = "";
-      this.beatLater(got.lasts_s);
-    } catch (error) {
-      if (!(error instanceof Trouble) || error.code !== "held-elsewhere") throw error;
-      this.onlyLooks = error.message;
-    }
+    await this.lease.hold(over);
     this.changed.tell();
   }
 
@@ -114,11 +108,11 @@ export class Work {
   }
 
   undo(): Promise<Change | undefined> {
-    return this.change((held) => this.api.undo(this.id, held));
+    return this.change((held) => this.api.undo(this.id, held), () => this.facts.can_undo);
   }
 
   redo(): Promise<Change | undefined> {
-    return this.change((held) => this.api.redo(this.id, held));
+    return this.change((held) => this.api.redo(this.id, held), () => this.facts.can_redo);
   }
 
   async approve(name: string): Promise<void> {
@@ -132,14 +126,32 @@ export class Work {
     return this.api.write(this.id, formats, this.held);
   }
 
-  /** Put it away: every edit is kept. */
+  /** Put it away: every edit is kept. One that waits for a server that is gone is still made once it is back. */
   async close(): Promise<void> {
-    if (this.connection.state === "answers") await this.chain;
-    this.closed = true;
-    clearTimeout(this.beat);
     this.pictures.close();
-    if (!this.onlyLooks) await this.api.close(this.id, this.lease).catch(() => undefined);
-    keepLease(this.id, "");
+    if (this.connection.state === "answers" || this.pending === 0) await this.closedAfter(this.chain);
+    else void this.closedAfter(this.chain);
+  }
+
+  /** The tab goes. What the server is working on keeps its lease: it is checked when its turn comes. */
+  letGo(): void {
+    if (this.pending === 0 && !this.closed) this.lease.letGo();
+  }
+
+  private async closedAfter(all: Promise<void>): Promise<void> {
+    await all;
+    this.closed = true;
+    this.deaf();
+    this.lease.forget();
+    if (!this.onlyLooks) await this.api.close(this.id, this.lease.token).catch(() => undefined);
+  }
+
+  /** The heartbeat found the session closed, or another tab's. */
+  private async lost(asleep: boolean): Promise<void> {
+    if (this.closed) return;
+    if (asleep) this.asleep = true;
+    else await this.resume().catch((error: unknown) => this.lease.taken(error));
+    this.changed.tell();
   }
 
   async refreshLesions(): Promise<void> {
@@ -170,7 +182,7 @@ export class Work {
   private async resumed(): Promise<void> {
     const before = this.facts.revision;
     try {
-      this.facts = await this.api.session(this.id, this.lease);
+      this.facts = await this.api.session(this.id, this.lease.token);
     } catch (error) {
       if (!(error instanceof Trouble) || error.code !== "session-closed") throw error;
       this.facts = await this.api.open(this.id);
@@ -182,11 +194,11 @@ export class Work {
   }
 
   private get held(): Held {
-    return { lease: this.lease, revision: this.facts.revision };
+    return { lease: this.lease.token, revision: this.facts.revision };
   }
 
-  /** One after another: each sees the revision that the one before it made. */
-  private change(asked: Asked): Promise<Change | undefined> {
+  /** One after another: each sees the revision that the one before it made, and is left out where it makes no sense any more. */
+  private change(asked: Asked, still: () => boolean = () => true): Promise<Change | undefined> {
     if (this.onlyLooks) {
       this.notices.tell({ text: this.onlyLooks, kind: "wrong" });
       return Promise.resolve(undefined);
@@ -198,7 +210,7 @@ export class Work {
     const made = this.chain.then(async () => {
       let after: (() => void) | undefined;
       try {
-        if (generation !== this.generation) return undefined;
+        if (generation !== this.generation || !still()) return undefined;
         const change = await this.made(asked);
         if (change) {
           const text = await this.shown(change, began).catch((error: unknown) => this.shownLater(error));
@@ -296,32 +308,13 @@ export class Work {
   }
 
   private async refresh(): Promise<void> {
-    this.facts = await this.api.session(this.id, this.lease);
-    this.changed.tell();
-  }
-
-  private beatLater(lasts: number): void {
-    clearTimeout(this.beat);
-    this.beat = window.setTimeout(() => {
-      this.api.renew(this.id, this.lease).then(
-        () => this.beatLater(lasts),
-        (error: unknown) => this.missed(error, lasts),
-      );
-    }, (lasts * 1000) / 3);
-  }
-
-  private missed(error: unknown, lasts: number): void {
-    if (this.closed) return;
-    const code = error instanceof Trouble ? error.code : "";
-    if (code === "not-held") this.onlyLooks = told(error);
-    else if (code === "session-closed") this.asleep = true;
-    else this.beatLater(lasts);
+    this.facts = await this.api.session(this.id, this.lease.token);
     this.changed.tell();
   }
 
   private wrong(error: unknown): void {
     if (error instanceof Trouble && error.code === "aborted") return;
-    if (error instanceof Trouble && error.code === "not-held") this.onlyLooks = error.message;
+    if (error instanceof Trouble && error.code === "not-held") this.lease.taken(error);
     this.changed.tell();
     this.notices.tell({ text: told(error), kind: "wrong" });
   }
@@ -335,23 +328,4 @@ function summary(change: Change, seconds: number): string {
       ? "Nothing had to be changed; done"
       : "Done";
   return `${what} in ${latency(seconds)}.`;
-}
-
-/** A reload keeps its lease; a duplicated tab, which copies this store, must ask for its own. */
-function storedLease(session: string): string {
-  const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-  if (entry?.type !== "reload") return "";
-  try {
-    return sessionStorage.getItem(`hnuiseg-lease-${session}`) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function keepLease(session: string, lease: string): void {
-  try {
-    sessionStorage.setItem(`hnuiseg-lease-${session}`, lease);
-  } catch {
-    // kept nowhere: after a reload the page asks to take over
-  }
 }

@@ -1,6 +1,6 @@
 /** The page of one session: bars, panels and panes round a `Work`. */
 
-import type { Api, ServerFacts } from "./api.js";
+import type { Api } from "./api.js";
 import { CT_PRESETS } from "./colours.js";
 import { Display } from "./display.js";
 import { button, h } from "./dom.js";
@@ -16,6 +16,7 @@ import { Scene } from "./scene.js";
 import { Threshold } from "./threshold.js";
 import { toolbox } from "./toolbox.js";
 import { TOOLS, TOOL_NAMES, Tools } from "./tools.js";
+import type { ServerFacts } from "./wire.js";
 import { clock } from "./words.js";
 import type { Notice, Work } from "./work.js";
 
@@ -157,11 +158,11 @@ export class Workplace {
       })),
       { keys: ["1"], about: "Class GTVp", act: () => tools.chooseClass("GTVp") },
       { keys: ["2"], about: "Class GTVn", act: () => tools.chooseClass("GTVn") },
-      { keys: ["Enter", "Space"], about: "With a picture in focus: use the tool where the cross is", act: () => tools.useAtCursor() },
+      { keys: ["Enter", "Space"], about: "With a picture in focus: use the tool where the cross is", act: () => tools.useAtCursor(panes.current.cut) },
       {
         keys: ["[", "]"],
-        about: "Smaller or larger brush",
-        act: (name) => tools.chooseRadius(tools.radiusMm + (name === "[" ? -0.5 : 0.5)),
+        about: "Smaller or larger: the brush, or how far a click reaches",
+        act: (name) => tools.resize(name === "[" ? -1 : 1),
       },
       { keys: ["z", "Ctrl+z"], about: "Undo", act: () => !this.undo.disabled && void work.undo() },
       { keys: ["y", "Ctrl+y", "Ctrl+Shift+z"], about: "Redo", act: () => !this.redo.disabled && void work.redo() },
