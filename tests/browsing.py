@@ -126,6 +126,28 @@ class Viewed:
     def click(self, across: float, down: float, view: str = "Axial") -> None:
         self.page.mouse.click(*self.point(across, down, view))
 
+    def drag(
+        self, start: tuple[float, float], end: tuple[float, float], *, settle: bool = True
+    ) -> None:
+        """Over the axial view; without `settle` the button stays down."""
+        self.page.mouse.move(*self.point(*start))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.point(*end), steps=4)
+        if settle:
+            self.page.mouse.up()
+            self.settle()
+
+    def point_of(self, header: dict[str, Any], lps: Sequence[float]) -> tuple[float, float]:
+        """The screen's point of a position, in the axial view of an axial grid as it is at first."""
+        box = self.page.locator('[data-view="Axial"] canvas.image').bounding_box()
+        assert box is not None
+        affine = np.asarray(header["affine_lps"])
+        sides = np.asarray(header["shape"])[:0:-1] * affine.diagonal()[:2]  # x, y; mm
+        fit = min((box["width"] - 24) / min(300, sides[0]), (box["height"] - 44) / min(300, sides[1]))
+        first = affine[:2, 3] - affine.diagonal()[:2] / 2
+        x, y = (np.asarray(lps[:2]) - first - sides / 2) * fit
+        return box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y
+
     def pixels(self, view: str = "Axial") -> str:
         """All of a pane's picture, to be compared with another."""
         canvas = self.page.locator(f'[data-view="{view}"] canvas.image')

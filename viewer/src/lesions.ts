@@ -150,7 +150,7 @@ export class LesionList {
           this.lock(lesion.class, lesion.inside_mm, lesion.locked)),
         act(`To ${other(lesion.class)}`, `To ${other(lesion.class)}:`, () =>
           this.relabel(lesion.class, lesion.inside_mm)),
-        !lesion.accepted && act("Check off", "Check off", () =>
+        !lesion.accepted && act("Checked", "Mark as checked:", () =>
           void this.work.edit({ edit: "accept", class: lesion.class, position_mm: lesion.inside_mm })),
         act("Delete", "Delete", () => this.erase(lesion.class, lesion.inside_mm)),
       ),

@@ -39,8 +39,9 @@ export function looks(display: Display, hasPet: boolean): HTMLElement {
   const heatEnds = h("p", { class: "quiet ends" });
   const heatBox = h("div", { class: "legend" }, heatBar, heatEnds);
   const petEnds = h("p", { class: "quiet ends" });
+  const fusionField = labelled("Fusion", fusion);
   const petFields = h("div", { class: "group" },
-    labelled("Fusion", fusion),
+    fusionField,
     h("div", { class: "field" }, h("span", {}, "SUV"),
       h("span", { class: "range" }, named(petFrom, "Lowest SUV shown"), " to ", named(petTo, "Highest SUV shown"))),
     labelled("PET colours", petMap),
@@ -61,6 +62,7 @@ export function looks(display: Display, hasPet: boolean): HTMLElement {
     petEnds.replaceChildren(h("span", {}, `SUV ${now.petFrom}`), h("span", {}, "hatched: beyond the PET"), h("span", {}, `${now.petTo}`));
     paintBar(heatBar, now.heatMap);
     heatBox.hidden = heatColours.hidden = now.heat === "None";
+    fusionField.hidden = now.heat !== "None"; // a heat map lies over the CT alone
     const doubt = now.heat === "Uncertainty" || now.heat === "Disagreement";
     heatEnds.replaceChildren(
       h("span", {}, "0"),

@@ -16,6 +16,8 @@ export class Panes {
   hovered: (place: Triple | undefined) => void = () => {};
   private large: Name = "Axial";
   private active: View;
+  /** Where the pointer rests: what lies under it changes with the slice, too. */
+  private pointer: { view: View; x: number; y: number; idle: boolean } | undefined;
 
   constructor(
     private readonly scene: Scene,
@@ -40,6 +42,7 @@ export class Panes {
         view.follow();
         view.reveal(scene.cursor);
       }
+      this.rest();
     });
     tools.changed.on(() => this.cursors());
     for (const view of this.views) this.listen(view);
@@ -54,6 +57,15 @@ export class Panes {
   enlarge(name: Name): void {
     this.large = this.large === name && name !== "Axial" ? "Axial" : name;
     for (const view of this.views) view.root.classList.toggle("large", view.name === this.large);
+  }
+
+  /** What is under a pointer that didn't move. */
+  private rest(): void {
+    if (!this.pointer) return;
+    const { view, x, y, idle } = this.pointer;
+    const place = view.placeAt(x, y);
+    this.hovered(place);
+    if (idle) this.tools.hover(view, place);
   }
 
   private redraw(marksAlone = false): void {
@@ -84,6 +96,7 @@ export class Panes {
     });
     canvas.addEventListener("pointermove", (event) => {
       const place = placeOf(event);
+      this.pointer = { view, x: event.offsetX, y: event.offsetY, idle: !mode };
       this.hovered(place);
       if (mode === "pan") view.panBy(event.movementX, event.movementY);
       else if (mode === "window") this.window(event.movementX, event.movementY);
@@ -99,6 +112,7 @@ export class Panes {
       this.tools.leave();
     });
     canvas.addEventListener("pointerleave", () => {
+      this.pointer = undefined;
       this.hovered(undefined);
       if (!mode) this.tools.leave();
     });

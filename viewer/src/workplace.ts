@@ -95,8 +95,9 @@ export class Workplace {
     const { work } = this;
     const { facts } = work;
     const off = !work.mayEdit;
-    this.undo.disabled = off || !facts.can_undo;
-    this.redo.disabled = off || !facts.can_redo;
+    // while an edit waits there may soon be something to take back
+    this.undo.disabled = off || !(facts.can_undo || work.pending > 0);
+    this.redo.disabled = off || !(facts.can_redo || work.pending > 0);
     this.approveButton.disabled = off || work.pending > 0;
     this.exportButton.disabled = Boolean(work.onlyLooks) || work.pending > 0;
     const approval = facts.approval;

@@ -7,8 +7,8 @@ be left out. docs/reference/edits.schema.json has the schema.
 
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, fields
-from typing import Any
+from dataclasses import MISSING, Field, fields
+from typing import Any, get_args
 
 from hnuiseg.errors import WrongCall
 from hnuiseg.interaction.clicks import TUMOURS
@@ -67,7 +67,7 @@ def edits_schema() -> dict[str, Any]:
     for name, kind in EDITS.items():
         keys = {_RENAMED.get(f.name, f.name): f for f in fields(kind)}
         required = ["edit", *(key for key, f in keys.items() if f.default is MISSING)]
-        properties = {"edit": {"const": name}, **{k: _SCHEMAS[f.name] for k, f in keys.items()}}
+        properties = {"edit": {"const": name}, **{k: _schema_of(f) for k, f in keys.items()}}
         kinds.append(
             {
                 "title": name,
@@ -88,6 +88,14 @@ def edits_schema() -> dict[str, Any]:
         },
         "required": ["format", "edits"],
     }
+
+
+def _schema_of(field: Field[Any]) -> dict[str, Any]:
+    """Of one field; null where it stands for both classes and has to be said."""
+    schema = _SCHEMAS[field.name]
+    if field.default is MISSING and type(None) in get_args(field.type):
+        return {**schema, "enum": [*schema["enum"], None]}
+    return dict(schema)
 
 
 def _plain(value: Any) -> Any:
