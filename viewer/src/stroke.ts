@@ -16,7 +16,8 @@ export function drawnTo(stroke: Stroke, frame: Frame, place: Triple, spacingMm: 
   }
   const last = way?.[way.length - 1];
   const more = last ? between(frame, last, place, spacingMm) : [place];
-  if (positionsOf(stroke).length + more.length > MOST_POSITIONS) return false;
+  const length = stroke.ways.reduce((sum, each) => sum + each.length, 0);
+  if (length + more.length > MOST_POSITIONS) return false;
   way?.push(...more);
   return true;
 }

@@ -12,8 +12,8 @@ export class Threshold {
   readonly slider: HTMLInputElement;
   private readonly shown = h("output", {}, "0.50");
   private readonly about = h("p", { class: "quiet", "aria-live": "polite" });
-  private readonly take: HTMLButtonElement;
-  private readonly drop: HTMLButtonElement;
+  private readonly takeButton: HTMLButtonElement;
+  private readonly dropButton: HTMLButtonElement;
   private tumour: Tumour = "GTVp";
   private asking: AbortController | undefined;
   private readonly ask = throttled(120, () => void this.preview());
@@ -39,12 +39,12 @@ export class Threshold {
       this.tumour = value as Tumour;
       if (this.scene.preview) this.ask();
     }, { "aria-label": "Class of the threshold" });
-    this.take = button("Apply", () => void this.apply());
-    this.drop = button("Cancel", () => this.cancel());
+    this.takeButton = button("Apply", () => void this.apply());
+    this.dropButton = button("Cancel", () => this.cancel());
     this.root.append(
       h("h2", {}, "Threshold"),
       h("div", { class: "row" }, this.slider, this.shown),
-      h("div", { class: "row" }, classes, this.take, this.drop),
+      h("div", { class: "row" }, classes, this.takeButton, this.dropButton),
       this.about,
     );
     work.changed.on(() => this.enable());
@@ -52,6 +52,11 @@ export class Threshold {
   }
 
   cancel(): void {
+    this.slider.value = this.shown.textContent = "0.50";
+    this.drop();
+  }
+
+  private drop(): void {
     this.asking?.abort();
     this.scene.preview = undefined;
     this.about.textContent = "";
@@ -62,8 +67,8 @@ export class Threshold {
   private enable(): void {
     const off = !this.work.mayEdit;
     this.slider.disabled = off;
-    this.take.disabled = off || !this.scene.preview;
-    this.drop.disabled = !this.scene.preview;
+    this.takeButton.disabled = off || !this.scene.preview;
+    this.dropButton.disabled = !this.scene.preview;
   }
 
   private async preview(): Promise<void> {
@@ -88,7 +93,7 @@ export class Threshold {
 
   private async apply(): Promise<void> {
     const value = Number(this.slider.value);
-    this.cancel();
+    this.drop();
     await this.work.edit({ edit: "threshold", class: this.tumour, value });
   }
 }

@@ -14,7 +14,7 @@ import type { Cut, Plane, Reach, Volume } from "./volume.js";
 export type Name = "Axial" | "Coronal" | "Sagittal" | "PET MIP";
 
 /** Shoulders would make heads small: an axial slice shows what matters, and zoom the rest. */
-const AXIAL_MM = 300;
+const AXIAL_MM = 250;
 const HATCHED = { beyond: "rgba(150, 165, 200, 0.75)", notSampled: "rgba(235, 235, 235, 0.8)" } as const;
 const FILLS: Readonly<Record<Tumour, readonly [number, number, number]>> = {
   GTVp: [255, 122, 69],
