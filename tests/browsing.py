@@ -138,12 +138,14 @@ class Viewed:
             self.settle()
 
     def point_of(self, header: dict[str, Any], lps: Sequence[float]) -> tuple[float, float]:
-        """The screen's point of a position, in the axial view of an axial grid as it is at first."""
+        """The screen's point of a position, in the axial view of an axial grid as it begins."""
         box = self.page.locator('[data-view="Axial"] canvas.image').bounding_box()
         assert box is not None
         affine = np.asarray(header["affine_lps"])
         sides = np.asarray(header["shape"])[:0:-1] * affine.diagonal()[:2]  # x, y; mm
-        fit = min((box["width"] - 24) / min(250, sides[0]), (box["height"] - 44) / min(250, sides[1]))
+        fit = min(
+            (box["width"] - 24) / min(250, sides[0]), (box["height"] - 44) / min(250, sides[1])
+        )
         first = affine[:2, 3] - affine.diagonal()[:2] / 2
         x, y = (np.asarray(lps[:2]) - first - sides / 2) * fit
         return box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y

@@ -42,6 +42,12 @@ def test_every_edit_is_explained() -> None:
             assert f"`{name}`" in page
 
 
+def test_what_stands_for_both_classes_may_be_said_where_it_has_to_be() -> None:
+    kinds = json.loads(schema())["properties"]["edits"]["items"]["oneOf"]
+    allowed = {k["title"]: k["properties"].get("class", {}).get("enum", []) for k in kinds}
+    assert [kind for kind, classes in allowed.items() if None in classes] == ["eraser"]
+
+
 @pytest.mark.parametrize("status", [0, 1, 2, 3, 4, 5, 6, 130])
 def test_every_exit_status_is_documented(status: int) -> None:
     assert f"\n| {status} | " in _PAGE

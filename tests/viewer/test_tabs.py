@@ -48,8 +48,12 @@ def test_a_second_tab_looks_and_may_take_over(served: Served, browser: Browsing)
         first.press("Brush")
         first.click(0.3, 0.5)
         first.settle()
-        second.press("Take over")
+        assert second.edits == []
+        second.page.wait_for_timeout(2100)
+        second.page.mouse.move(*second.point(0.5, 0.5))  # who looks is shown what was done
         second.until(lambda: "brush" in "".join(second.edits))
+        second.press("Take over")
+        second.until(lambda: not second.page.locator(".middle .banner").is_visible())
         second.press("Brush")
         second.click(0.3, 0.6)
         second.settle()

@@ -1,4 +1,4 @@
-"""Every tool does what its edit says: boxes, merging and splitting, rubbing out, and how far a click reaches."""
+"""Every tool does what its edit says: boxes, merging, splitting, rubbing out, a click's reach."""
 
 import json
 from typing import Any

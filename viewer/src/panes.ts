@@ -87,6 +87,7 @@ export class Panes {
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("pointerdown", (event) => {
       this.active = view;
+      if (this.pointer) this.pointer.idle = false;
       canvas.focus({ preventScroll: true });
       canvas.setPointerCapture(event.pointerId);
       if (event.button === 1 || (event.button === 0 && event.shiftKey)) mode = "pan";
@@ -95,6 +96,7 @@ export class Panes {
       event.preventDefault();
     });
     canvas.addEventListener("pointermove", (event) => {
+      if (mode && event.buttons === 0) up(event); // let go where nobody could tell, as in another window
       const place = placeOf(event);
       this.pointer = { view, x: event.offsetX, y: event.offsetY, idle: !mode };
       this.hovered(place);
@@ -103,10 +105,12 @@ export class Panes {
       else if (mode === "tool") this.tools.drag(view, place);
       else this.tools.hover(view, place);
     });
-    canvas.addEventListener("pointerup", (event) => {
+    const up = (event: PointerEvent): void => {
       if (mode === "tool") void this.tools.release(view, placeOf(event));
       mode = undefined;
-    });
+      if (this.pointer) this.pointer.idle = true;
+    };
+    canvas.addEventListener("pointerup", up);
     canvas.addEventListener("pointercancel", () => {
       mode = undefined;
       this.tools.leave();

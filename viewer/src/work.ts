@@ -17,6 +17,8 @@ const ALREADY = "The server had already made this edit before it was gone; it is
 /** What a server says, or doesn't, that is ending or being started. */
 const PASSING = ["gone", "not-admitted", "stopping"];
 const AGAIN_MS = 400;
+/** How often a page that only looks asks whether there is something new; asking counts as use of the session. */
+const FOLLOW_MS = 2000;
 type Asked = (held: Held) => Promise<Change>;
 
 export interface Notice {
@@ -38,6 +40,7 @@ export class Work {
   private chain: Promise<void> = Promise.resolve();
   private generation = 0;
   private closed = false;
+  private followed = 0;
   private readonly deaf: () => void;
   private resuming: Promise<void> | undefined;
 
@@ -191,6 +194,20 @@ export class Work {
     await this.hold(false);
     if (this.facts.revision !== before && this.pictures.whole) await this.reload();
     this.changed.tell();
+  }
+
+  /** Somebody is looking: a page that may only look shows what the other tab did meanwhile. */
+  async follow(): Promise<void> {
+    const now = performance.now();
+    if (!this.onlyLooks || !this.pictures.whole || now - this.followed < FOLLOW_MS) return;
+    this.followed = now;
+    try {
+      const { revision } = await this.api.session(this.id, this.lease.token);
+      if (revision !== this.facts.revision) await this.reload();
+    } catch (error) {
+      if (error instanceof Trouble && error.code === "session-closed") this.asleep = true;
+      this.changed.tell();
+    }
   }
 
   private get held(): Held {

@@ -77,6 +77,9 @@ export class Workplace {
     );
     this.deaf = listen(keys);
     work.changed.on(() => this.show());
+    for (const sign of ["pointermove", "wheel", "keydown"]) {
+      this.root.addEventListener(sign, () => void work.follow(), { passive: true });
+    }
     work.notices.on((notice) => this.say(notice));
     work.pictures.changed.on(() => this.show());
     this.show();
