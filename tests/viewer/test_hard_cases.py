@@ -193,6 +193,32 @@ def test_haste_does_no_harm(served: Served, browser: Browsing) -> None:
         assert len(kept) == 2
 
 
+def test_a_key_that_is_held_down_acts_once(served: Served, browser: Browsing) -> None:
+    with browser.visit(served.url) as tab:
+        tab.enter()
+        tab.page.locator(".lesion .go", has_text="GTVp 1").click()
+        tab.page.locator('[data-view="Axial"] canvas.image').focus()
+        for key in ("l", "b", "ArrowLeft", "Enter"):
+            for _ in range(12):  # 24 mm to the right: out of the lesion
+                tab.page.keyboard.down(key)
+            tab.page.keyboard.up(key)
+        tab.settle()
+        assert [edit.split()[0] for edit in tab.edits] == ["brush", "lock"]
+
+
+def test_edits_that_wait_are_made_though_the_user_leaves(served: Served, browser: Browsing) -> None:
+    with browser.visit(served.url) as tab:
+        tab.enter()
+        session = tab.session
+        tab.press("Brush")
+        for k in range(4):
+            tab.click(0.3 + 0.05 * k, 0.5)
+        tab.press("‹ Studies")
+        tab.page.wait_for_selector(".sessions li")
+        assert served.http.post(f"/api/sessions/{session}/open").status_code == 200
+        assert len(served.shown(f"/api/sessions/{session}")["edits"]) == 4
+
+
 def test_a_full_disk_is_said_and_the_next_edit_goes_on(served: Served, browser: Browsing) -> None:
     refused = {"error": {"code": "output-failed", "came": "x", "allowed": "y", "remedy": "z"}}
     with browser.visit(served.url) as tab:

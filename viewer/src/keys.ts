@@ -6,16 +6,21 @@ export interface Key {
   /** As `KeyboardEvent.key` says it; with "Ctrl+" or "Shift+" before where that is meant. */
   readonly keys: readonly string[];
   readonly about: string;
+  /** Goes on while it is held down, as movements do; anything else is done once. */
+  readonly goesOn?: true;
   /** Hears which of its keys it was. */
   readonly act: (name: string) => void;
 }
 
-/** The name of a pressed key, as tables of keys have it. */
-export function nameOf(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey">): string {
+type Pressed = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey" | "getModifierState">;
+
+/** The name of a pressed key, as tables of keys have it: letters are small ones, Caps Lock or not. */
+export function nameOf(event: Pressed): string {
+  if (event.getModifierState("AltGraph")) return event.key; // how many keyboards write [ and ]
   if (event.altKey) return "";
   const control = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
   const shift = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
-  const key = event.key.length === 1 && control ? event.key.toLowerCase() : event.key;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   return `${control}${event.shiftKey && control && event.key.length === 1 ? "Shift+" : shift}${key === " " ? "Space" : key}`;
 }
 
@@ -30,7 +35,7 @@ export function listen(keys: readonly Key[]): () => void {
     const key = table.get(name);
     if (!key) return;
     event.preventDefault();
-    key.act(name);
+    if (!event.repeat || key.goesOn) key.act(name);
   };
   document.addEventListener("keydown", heard);
   return () => document.removeEventListener("keydown", heard);

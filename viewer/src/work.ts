@@ -131,7 +131,6 @@ export class Work {
 
   /** Put it away: every edit is kept. One that waits for a server that is gone is still made once it is back. */
   async close(): Promise<void> {
-    this.pictures.close();
     if (this.connection.state === "answers" || this.pending === 0) await this.closedAfter(this.chain);
     else void this.closedAfter(this.chain);
   }
@@ -144,6 +143,7 @@ export class Work {
   private async closedAfter(all: Promise<void>): Promise<void> {
     await all;
     this.closed = true;
+    this.pictures.close();
     this.deaf();
     this.lease.forget();
     if (!this.onlyLooks) await this.api.close(this.id, this.lease.token).catch(() => undefined);

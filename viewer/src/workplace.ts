@@ -165,6 +165,7 @@ export class Workplace {
       { keys: ["Enter", "Space"], about: "With a picture in focus: use the tool where the cross is", act: () => tools.useAtCursor(panes.current.cut) },
       {
         keys: ["[", "]"],
+        goesOn: true,
         about: "Smaller or larger: the brush, or how far a click reaches",
         act: (name) => tools.resize(name === "[" ? -1 : 1),
       },
@@ -182,15 +183,17 @@ export class Workplace {
       { keys: ["w"], about: "Next CT window", act: () => display.set(nextPreset(display)) },
       {
         keys: ["PageUp", "PageDown"],
+        goesOn: true,
         about: "Previous or next slice",
         act: (name) => panes.scroll(panes.current, name === "PageUp" ? -1 : 1),
       },
       {
         keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"],
+        goesOn: true,
         about: "With a picture in focus: move the cross",
         act: (name) => step(...(ARROWS[name] ?? [0, 0])),
       },
-      { keys: ["+", "-"], about: "Zoom", act: (name) => panes.current.zoomBy(name === "+" ? 1.25 : 0.8) },
+      { keys: ["+", "-"], goesOn: true, about: "Zoom", act: (name) => panes.current.zoomBy(name === "+" ? 1.25 : 0.8) },
       { keys: ["0"], about: "The whole picture again", act: () => panes.current.whole() },
       { keys: ["m"], about: "Make this view the large one", act: () => panes.enlarge(panes.current.name) },
       { keys: ["Escape"], about: "Back to looking; drop a threshold that is tried", act: () => (threshold.cancel(), tools.choose("look")) },

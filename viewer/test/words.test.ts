@@ -5,7 +5,7 @@ import { nameOf } from "../src/keys.js";
 import { duration, latency, said } from "../src/words.js";
 
 const key = (key: string, more: object = {}) =>
-  nameOf({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...more });
+  nameOf({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, getModifierState: () => false, ...more });
 
 test("keys have one name however they are typed", () => {
   assert.equal(key("z", { ctrlKey: true }), "Ctrl+z");
@@ -14,6 +14,8 @@ test("keys have one name however they are typed", () => {
   assert.equal(key("?", { shiftKey: true }), "?");
   assert.equal(key(" "), "Space");
   assert.equal(key("a", { altKey: true }), "");
+  assert.equal(key("B"), "b"); // Caps Lock
+  assert.equal(key("[", { ctrlKey: true, altKey: true, getModifierState: (name: string) => name === "AltGraph" }), "[");
 });
 
 test("refusals are one line that says what to do, without words of HTTP", () => {
