@@ -82,6 +82,9 @@ def test_every_state_can_be_used_by_everybody(browser: Browsing, tmp_path: Path,
         tab.page.keyboard.press("u")
         tab.frame()
         check(tab, axe, "an edit and a heat map")
+        for tool in ("Add", "Eraser", "Merge"):  # each with settings of its own
+            tab.press(tool)
+            check(tab, axe, tool)
         tab.press("Approve …")
         check(tab, axe, "the dialog of an approval")
         tab.page.get_by_label("Your name").fill("R. Oncologist")

@@ -21,7 +21,8 @@ export function drawMarks(context: Context, port: Viewport, scene: Scene): void 
   const { through } = port.cut;
   const position = (worldOf(scene.frame, scene.cursor)[through] ?? 0).toFixed(1);
   const index = `${scene.cursor[through] + 1}/${scene.frame.size[through]}`;
-  drawLetters(context, port, scene, 26, `${index}  ${["x", "y", "z"][through] ?? ""} ${position} mm`);
+  const roomy = port.width >= 260; // else it would run into the scale
+  drawLetters(context, port, scene, 26, roomy ? `${index}  ${["x", "y", "z"][through] ?? ""} ${position} mm` : index);
   drawScaleBar(context, port);
 }
 

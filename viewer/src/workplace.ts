@@ -61,7 +61,7 @@ export class Workplace {
         "header",
         { class: "bar" },
         button("‹ Studies", leave, { class: "back" }),
-        h("h1", {}, label),
+        h("h1", { title: label }, label),
         this.undo,
         this.redo,
         this.approval,
