@@ -1,7 +1,7 @@
 /** Drawing in frames that stay short, so that the page goes on answering. */
 
 /** Milliseconds of a frame for drawing: what is left comes in the next one. */
-const FRAME_MS = 25;
+const FRAME_MS = 12;
 const waiting: (() => void)[] = [];
 let asked = false;
 
