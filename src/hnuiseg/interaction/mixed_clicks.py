@@ -11,7 +11,6 @@ from jaxtyping import UInt8
 from scipy import ndimage
 
 from hnuiseg.interaction.clicks import TUMOURS, Click, Index
-from hnuiseg.interaction.component import Component
 from hnuiseg.interaction.findings import Finding, lesion_findings, random_error
 from hnuiseg.volume import Triple
 
@@ -59,24 +58,6 @@ def one_of_each_lesion(
         _click(lesion, truth.shape, spacing, placement, generator)
         for lesion in lesion_findings(truth)
     )
-
-
-def one_denied_lesion(
-    truth: UInt8[np.ndarray, "z y x"],
-    spacing: Triple,
-    placement: Placement,
-    generator: np.random.Generator,
-) -> tuple[Click, Component] | None:
-    """A lesion, each as likely, and the negative click that says it is none; None without lesions.
-
-    The click is never moved out of it nor of the wrong sign.
-    """
-    lesions = lesion_findings(truth)
-    if not lesions:
-        return None
-    denied = replace(lesions[int(generator.integers(len(lesions)))], positive=False)
-    index = _place(denied, spacing, placement, generator)
-    return denied.click(index), denied.component
 
 
 def _click(

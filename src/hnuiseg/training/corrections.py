@@ -1,9 +1,7 @@
 """Rounds of corrections in training: the network answers, is clicked at, and answers again.
 
 Only the last answer is learnt from. A share of the patches has no click at all, so that the
-automatic answer stays good. In a share of the others a lesion counts as none, and a negative click
-says so: what a network invents in use looks like a tumour to it, which it rarely meets in patients
-that it has learnt from.
+automatic answer stays good.
 """
 
 from collections.abc import Sequence
@@ -14,13 +12,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
-from hnuiseg.interaction import (
-    Click,
-    one_denied_lesion,
-    one_of_each_class,
-    one_of_each_lesion,
-    prompts,
-)
+from hnuiseg.interaction import Click, one_of_each_class, one_of_each_lesion, prompts
 from hnuiseg.models import ModelSettings
 from hnuiseg.networks import as_in_use, masks_of
 from hnuiseg.training.channels import with_answer
@@ -40,22 +32,16 @@ class Corrections:
     seed: int
     numbers: Sequence[int]  # of this process' patches in each step
 
-    def __call__(
-        self, network: nn.Module, step: int, images: Tensor, labels: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Inputs (patch, c, z, y, x) with the clicks of up to `rounds` rounds and the last answer.
+    def __call__(self, network: nn.Module, step: int, images: Tensor, labels: Tensor) -> Tensor:
+        """Inputs (patch, c, z, y, x) with the clicks of up to `rounds` rounds, and the last answer.
 
-        Beside them the labels to learn from, in which denied lesions are background. The answers
-        are of the network as it is in use, without dropout of its own: masks that are held stay.
+        By the network as it is in use, without dropout of its own: masks that are held stay.
         """
         generators = [self._generator(step, number) for number in self.numbers]
         rounds = [self._rounds(generator) for generator in generators]
         clicks: list[tuple[Click, ...]] = [() for _ in rounds]
         spacing: Triple = self.settings.working_spacing or (1.0, 1.0, 1.0)
         truth = labels.cpu().numpy().astype(np.uint8)
-        for k, most in enumerate(rounds):
-            if most:
-                clicks[k] = self._denied(truth[k], spacing, generators[k])
         for round_ in range(max(rounds, default=0)):
             inputs = list(images)
             going_on = [k for k, most in enumerate(rounds) if round_ < most]
@@ -63,30 +49,14 @@ class Corrections:
             with as_in_use(network), masks_of(network, going_on), torch.no_grad():
                 answers = network(asked).argmax(1).to(torch.uint8)
             for k, answer in zip(going_on, answers, strict=True):
-                if round_ or not clicks[k]:
-                    clicks[k] += self._clicks(
-                        round_, answer.cpu().numpy(), truth[k], spacing, generators[k]
-                    )
+                clicks[k] += self._clicks(
+                    round_, answer.cpu().numpy(), truth[k], spacing, generators[k]
+                )
                 shape = (truth.shape[1], truth.shape[2], truth.shape[3])
                 drawn = torch.from_numpy(prompts(shape, clicks[k], self.settings.click_encoding))
                 inputs[k] = with_answer(self.settings, inputs[k], drawn.to(images.device), answer)
             images = torch.stack(inputs)
-        learnt = torch.from_numpy(truth).to(labels)
-        return images.contiguous(memory_format=torch.channels_last_3d), learnt
-
-    def _denied(
-        self, truth: UInt8[np.ndarray, "z y x"], spacing: Triple, generator: np.random.Generator
-    ) -> tuple[Click, ...]:
-        """In a share of patches: a lesion is taken out of the truth, and a click says so."""
-        share = self.recipe.denied[self.stage - 1]
-        if not share or generator.random() >= share:
-            return ()
-        found = one_denied_lesion(truth, spacing, self.recipe.placement, generator)
-        if found is None:
-            return ()
-        click, lesion = found
-        truth[lesion.box][lesion.mask] = 0
-        return (click,)
+        return images.contiguous(memory_format=torch.channels_last_3d)
 
     def _clicks(
         self,

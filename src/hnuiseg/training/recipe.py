@@ -36,8 +36,6 @@ class Recipe:
     rounds: int = 0  # most rounds of corrections a patch; 0: clicks are drawn from labels, once
     placement: Placement = field(default_factory=Placement)  # of clicks in rounds
     each_lesion: float = 0.0  # share of first rounds with a click in every lesion, right or wrong
-    denied: tuple[float, float, float] = (0.0, 0.0, 0.0)  # share of patches with clicks in which a
-    # lesion counts as none and a negative click says so: the click must outweigh the image
     pet_hidden: float = 0.0  # share of patches that lose their PET
     pet_shift_mm: float = 0.0  # standard deviation along each axis, CT against PET
     extra_channels: tuple[str, ...] = ()
@@ -74,7 +72,6 @@ PLUS = Recipe(
     every_scale=True,
     rounds=3,
     each_lesion=0.3,
-    denied=(0.0, 0.0, 0.15),
     pet_hidden=0.25,
     pet_shift_mm=2.0,  # rigid registration leaves about 5 mm, non-rigid 3 (Ireland 2007)
     extra_channels=(AVAILABILITY, *BEFORE),
