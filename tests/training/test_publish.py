@@ -16,7 +16,7 @@ from hnuiseg.models import ModelFile, ensemble_bytes, read_model
 from hnuiseg.training.calibrate_run import calibrate_run
 from hnuiseg.training.data import parts_of
 from hnuiseg.training.licence import all_licences, commercial_too, licence_text
-from hnuiseg.training.publish import published
+from hnuiseg.training.publish import published, republished
 from hnuiseg.training.run import Stage, run_stage
 from hnuiseg.training.workers import Alone
 from made_case import CREATED
@@ -212,7 +212,18 @@ def test_what_is_no_ensemble_is_refused(run: Path) -> None:
         ensemble_bytes([one, replace(one, settings=settings, sha256="1")], "two", "")
 
 
-def test_a_least_volume_goes_with_the_file_and_its_card(run: Path, tmp_path: Path) -> None:
+def test_a_least_volume_goes_with_the_file_and_changes_nothing_else(
+    run: Path, tmp_path: Path
+) -> None:
     model = _written(published(run, None, None, least_ml=(1.0, 0.5)), tmp_path, "least")
     assert model.settings.least_ml == (1.0, 0.5)
-    assert "under 0.5 ml" in model.card.limits
+    again = _written(republished(model, None, least_ml=(2.0, 0.0)), tmp_path, "again")
+    assert again.settings.least_ml == (2.0, 0.0)
+    assert again.card == model.card
+    assert (
+        republished(again, None, least_ml=(1.0, 0.5))
+        == (tmp_path / "least.safetensors").read_bytes()
+    )
+    named = _written(republished(model, "mine"), tmp_path, "named")
+    assert named.settings == model.settings
+    assert named.card == replace(model.card, name="mine")

@@ -38,8 +38,13 @@ def _described(model: "ModelFile", default: bool) -> str:
         "made by": card.command,
         **({"classes": card.classes} if card.classes else {}),
         "limits": card.limits,
+        **({"not drawn": _least(model.settings.least_ml)} if model.settings.least_ml else {}),
         "sha256": model.sha256,
     }
     figures = {f"  {name}": f"{value:.3f}" for name, value in card.figures.items()}
     head = f"{card.name}{' (default)' if default else ''}: {card.summary}"
     return "\n".join([head, *(f"  {key}: {value}" for key, value in {**lines, **figures}.items())])
+
+
+def _least(ml: tuple[float, float]) -> str:
+    return f"components of GTVp under {ml[0]:g} ml and of GTVn under {ml[1]:g} ml"

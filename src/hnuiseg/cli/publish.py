@@ -6,7 +6,7 @@ import click
 
 from hnuiseg.cli.prepared import data_option
 from hnuiseg.cli.progress import progress
-from hnuiseg.errors import OutputFailed
+from hnuiseg.errors import OutputFailed, WrongCall
 
 _RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 _STAGE = click.option(
@@ -58,7 +58,7 @@ def calibrate(
 
 
 @click.command()
-@_RUN
+@click.argument("source", metavar="RUN", type=click.Path(path_type=Path, exists=True))
 @_OUT
 @_STAGE
 @click.option("--name", help="Of the model; default: recipe, scale and stage.")
@@ -68,10 +68,10 @@ def calibrate(
     type=(click.FloatRange(0.0, 5.0), click.FloatRange(0.0, 5.0)),
     metavar="GTVP GTVN",
     help="Components of GTVp and of GTVn under so many ml are listed and not drawn; default: every "
-    "one is drawn.",
+    "one is drawn. Choose it on patients kept for calibration (`hnuiseg assess`).",
 )
 def publish(
-    run: Path,
+    source: Path,
     out: Path,
     stage: int | None,
     name: str | None,
@@ -80,11 +80,20 @@ def publish(
 ) -> None:
     """Make the model file of RUN with its card: figures, licence of the data, temperatures.
 
-    `hnuiseg segment --model FILE` takes it."""
+    RUN may be a model file, too: the same weights and card, then, under another name or least
+    volume. `hnuiseg segment --model FILE` takes what is made."""
     from hnuiseg.files import atomic_write
-    from hnuiseg.training import published
+    from hnuiseg.models import read_model
+    from hnuiseg.training import published, republished
 
-    content = published(run, stage, name, half=half, least_ml=least_ml)
+    if source.is_dir():
+        content = published(source, stage, name, half=half, least_ml=least_ml)
+    elif stage is None:
+        content = republished(read_model(source), name, half=half, least_ml=least_ml)
+    else:
+        raise WrongCall(
+            f"--stage {stage} of {source.name}", "a stage of a run's folder", "leave --stage out"
+        )
     _free(out)
     atomic_write(out, content)
     click.echo(str(out))

@@ -9,7 +9,7 @@ from hnuiseg.training.data import Parts, parts_of
 from hnuiseg.training.phantom_figures import PhantomFigures, phantom_figures
 from hnuiseg.training.phantom_recipe import PhantomRecipe
 from hnuiseg.training.phantom_run import make_phantom_model
-from hnuiseg.training.publish import published
+from hnuiseg.training.publish import published, republished
 from hnuiseg.training.recipe import RECIPES, SCALES, Recipe, Scale, recipe_named, scale_named, sized
 from hnuiseg.training.run import Stage, check_crew, learnt_by, model_before, run_stage
 from hnuiseg.training.runs import StageLog, read_run, write_page, write_tensorboard
@@ -42,6 +42,7 @@ __all__ = [
     "read_results",
     "read_run",
     "recipe_named",
+    "republished",
     "run_stage",
     "scale_named",
     "sized",

@@ -51,11 +51,6 @@ def published(
     card, settings = model.card, replace(model.settings, least_ml=least_ml)
     figures = dict(card.figures)
     limits = [card.limits]
-    if least_ml is not None:
-        limits.append(
-            f"Components of GTVp under {least_ml[0]:g} ml and of GTVn under {least_ml[1]:g} ml are "
-            "listed, not drawn."
-        )
     if said is None:
         limits.append("Probabilities aren't calibrated.")
     else:
@@ -67,6 +62,18 @@ def published(
     if not commercial_too(card.licence_of_training_data):
         limits.append("Not for commercial use, as data it learnt from must not be.")
     card = replace(card, name=name or card.name, figures=figures, limits=" ".join(limits))
+    return model_bytes(card, settings, halved(model.weights) if half else model.weights)
+
+
+def republished(
+    model: ModelFile, name: str | None, *, half: bool = False, least_ml: LeastMl | None = None
+) -> bytes:
+    """The content of a model file of the same weights and card, under another name or least volume.
+
+    What isn't given stays as the file has it.
+    """
+    settings = model.settings if least_ml is None else replace(model.settings, least_ml=least_ml)
+    card = replace(model.card, name=name or model.card.name)
     return model_bytes(card, settings, halved(model.weights) if half else model.weights)
 
 
