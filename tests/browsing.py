@@ -126,6 +126,12 @@ class Viewed:
     def click(self, across: float, down: float, view: str = "Axial") -> None:
         self.page.mouse.click(*self.point(across, down, view))
 
+    def brush(self, across: float, down: float) -> None:
+        """One touch of the brush, to its end."""
+        self.press("Brush")
+        self.click(across, down)
+        self.settle()
+
     def drag(
         self, start: tuple[float, float], end: tuple[float, float], *, settle: bool = True
     ) -> None:

@@ -48,9 +48,7 @@ def test_killed_and_restarted_under_an_open_page(
     try:
         with browser.visit(server.url) as tab:
             tab.enter()
-            tab.press("Brush")
-            tab.click(0.5, 0.5)
-            tab.settle()
+            tab.brush(0.5, 0.5)
             assert len(tab.edits) == 1
             server.end()
             tab.click(0.45, 0.5)  # nobody hears it

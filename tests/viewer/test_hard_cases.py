@@ -39,9 +39,7 @@ def painted(served: Served, tab: Viewed) -> np.ndarray:
     """What one dab of the brush in the middle of the axial view changed."""
     path = f"/api/sessions/{tab.session}/maps/labels"
     before, _ = array_of(served.get(path))
-    tab.press("Brush")
-    tab.click(0.5, 0.5)
-    tab.settle()
+    tab.brush(0.5, 0.5)
     after, _ = array_of(served.get(path))
     return np.asarray(after != before)
 
@@ -140,9 +138,7 @@ def test_three_hundred_lesions_are_listed_and_the_page_stays_quick(
 
 
 def painted_count(tab: Viewed) -> int:
-    tab.press("Brush")
-    tab.click(0.5, 0.5)
-    tab.settle()
+    tab.brush(0.5, 0.5)
     return len(tab.edits)
 
 
@@ -225,9 +221,7 @@ def test_a_full_disk_is_said_and_the_next_edit_goes_on(served: Served, browser: 
         tab.enter()
         address = "**/edits"
         tab.page.route(address, lambda route: route.fulfill(status=507, body=json.dumps(refused)))
-        tab.press("Brush")
-        tab.click(0.3, 0.5)
-        tab.settle()
+        tab.brush(0.3, 0.5)
         assert "Make room" in tab.message
         assert tab.edits == []
         tab.page.unroute(address)

@@ -28,9 +28,7 @@ def test_contours_are_drawn_on_their_voxels_and_follow_every_edit(
         assert set(np.unique(first)) == {0, 1, 2}
         tab.slice(8)
         before = tab.pixels()
-        tab.press("Brush")
-        tab.click(0.3, 0.5)
-        tab.settle()
+        tab.brush(0.3, 0.5)
         assert tab.pixels() != before
         painted, kept = shown_labels(served, tab)
         assert np.array_equal(painted, kept)
@@ -210,9 +208,7 @@ def test_approval_needs_a_name_and_ends_with_the_next_edit(
         tab.page.get_by_label("Your name").fill("R. Oncologist")
         tab.press("Approve")
         tab.until(lambda: "Approved by R. Oncologist" in tab.page.inner_text(".approval"))
-        tab.press("Brush")
-        tab.click(0.3, 0.5)
-        tab.settle()
+        tab.brush(0.3, 0.5)
         tab.until(lambda: "Changed since R. Oncologist" in tab.page.inner_text(".approval"))
         tab.press("Export …")
         tab.press("Write files")

@@ -32,9 +32,7 @@ def test_a_real_ct_opens_draws_and_takes_an_edit(browser: Browsing, tmp_path: Pa
         tab.enter()
         greys = tab.page.locator('[data-view="Axial"] canvas.image').evaluate(_GREYS)
         assert greys > 50
-        tab.press("Brush")
-        tab.click(0.5, 0.5)
-        tab.settle()
+        tab.brush(0.5, 0.5)
         labels, header = array_of(served.get(f"/api/sessions/{tab.session}/maps/labels"))
         kept = axial_labels(labels, header)
         slices = [int(k) for k in np.flatnonzero(kept.any(axis=(1, 2)))]

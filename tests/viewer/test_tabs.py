@@ -74,9 +74,7 @@ def test_a_stale_page_shows_what_is_and_keeps_its_place(served: Served, browser:
         interactive = session.interactive
         with session.turns.writing():  # as a program does that holds the same lease
             interactive.delete("GTVn")
-        tab.press("Brush")
-        tab.click(0.3, 0.5)
-        tab.settle()
+        tab.brush(0.3, 0.5)
         tab.until(lambda: "changed elsewhere" in tab.message)
         tab.until(lambda: len(tab.lesions) == 1)
         assert tab.page.locator('[data-view="Axial"] .slice').input_value() == "5"
@@ -97,9 +95,7 @@ def test_a_reload_amid_an_edit_opens_what_was_saved(slow: Served, browser: Brows
         # it holds its lease still: the next edit is made, after the state is read anew
         for _ in range(2):
             if len(slow.shown(f"/api/sessions/{tab.session}")["edits"]) < 2:
-                tab.press("Brush")
-                tab.click(0.3, 0.4)
-                tab.settle()
+                tab.brush(0.3, 0.4)
         assert [e.split()[0] for e in tab.edits] == ["brush", "click"]
 
 
@@ -148,9 +144,7 @@ def test_work_that_was_put_away_goes_on(browser: Browsing, tmp_path: Path) -> No
     limits = Limits(idle_s=2.0, lease_s=1.5)
     with serving(tmp_path / "work", limits=limits) as served, browser.visit(served.url) as tab:
         tab.enter()
-        tab.press("Brush")
-        tab.click(0.3, 0.5)
-        tab.settle()
+        tab.brush(0.3, 0.5)
         tab.page.mouse.move(2, 2)
         tab.until(lambda: "put away" in tab.page.inner_text(".middle .banner"))
         tab.press("Go on")

@@ -39,8 +39,11 @@ def drawn(
     if least_ml is None or not labels.any():
         return Drawn(labels, ())
     kept, left_out = labels.copy(), []
+    around = ndimage.find_objects((labels > 0).view(np.uint8))[0]  # a scan is mostly background
+    seen = kept[around]  # a view
+    grid = grid.cropped((around[0].start, around[1].start, around[2].start), seen.shape)
     for k, least in enumerate(least_ml):
-        numbered, count = components(labels == k + 1)
+        numbered, count = components(seen == k + 1)
         volumes = np.bincount(numbered.ravel(), minlength=count + 1)[1:] * grid.voxel_ml
         first_small = int((volumes >= least).sum()) + 1  # numbered by falling volume
         if first_small > count:
@@ -52,7 +55,7 @@ def drawn(
                 continue
             box = boxes[number - 1]
             inside = numbered[box] == number
-            kept[box][inside] = 0
+            seen[box][inside] = 0
             middle = np.argwhere(inside).mean(axis=0) + [side.start for side in box]
             x, y, z = grid.to_world(middle[None])[0]
             place = (float(x), float(y), float(z))
