@@ -46,6 +46,21 @@ def test_edits_are_done_and_told(refine: Call, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*session*"))
 
 
+def test_only_what_an_edit_confirmed_is_kept(refine: Call, ct_file: Path, tmp_path: Path) -> None:
+    ct = read_image(ct_file, "HU")
+    drawn = np.zeros(ct.array.shape, dtype=np.uint8)
+    drawn[5:9, 10:14, 10:14], drawn[1:3, 3:5, 3:5] = 2, 1
+    write_nifti(Volume(drawn, ct.grid, "label"), tmp_path / "drawn.nii.gz")
+    at = [float(v) for v in ct.grid.to_world(np.array([[6, 11, 11]]))[0]]
+    accept = {"edit": "accept", "class": "GTVn", "position_mm": at}
+    status, out, err = refine([accept], "--start", tmp_path / "drawn.nii.gz", "--only-confirmed")
+    assert status == 0, err
+    assert "edit 002: delete-several" in out
+    assert (labels(tmp_path) == np.where(drawn == 2, 2, 0)).all()
+    assert refine([accept], "--start", tmp_path / "drawn.nii.gz")[0] == 0
+    assert (labels(tmp_path) == drawn).all()
+
+
 def test_a_session_is_gone_on_with(refine: Call, tmp_path: Path) -> None:
     session = tmp_path / "s"
     status, _, err = refine([BRUSH], "--session", session)

@@ -32,7 +32,7 @@ from hnuiseg.interaction import (
     whole_again,
 )
 from hnuiseg.interaction.boxes import shape_of
-from hnuiseg.interaction.edits import position
+from hnuiseg.interaction.edits import position, voxel
 from hnuiseg.study import LabelMap
 from hnuiseg.volume import Grid, Volume
 from made_case import CREATED, GRID, STARTED, ball_labels, made_case, made_prediction
@@ -103,6 +103,52 @@ def test_removing_what_is_doubtful_is_one_edit(tmp_path: Path) -> None:
         session.accept("GTVn")
         assert not session.doubtful(policy), "a person took them"
         assert session.delete_doubtful(policy) is None
+
+
+def test_what_nobody_confirmed_is_deleted_in_one_edit(tmp_path: Path) -> None:
+    with begun(tmp_path) as session:
+        before = session.labels.copy()
+        one, two, three = session.lesions()
+        assert session.unconfirmed() == (one, two, three)
+        session.click("GTVn", two.inside_mm)
+        after_click = session.labels.copy()
+        session.threshold("GTVp", 0.5)
+        session.click("GTVp", one.inside_mm, positive=False)
+        left = session.unconfirmed()
+        assert {lesion.region for lesion in left} <= {"GTVp", "GTVn"}
+        assert all(lesion.inside_mm != two.inside_mm for lesion in left)
+        assert three.inside_mm in [lesion.inside_mm for lesion in left]
+        edits = len(session.edits)
+        assert session.delete_unconfirmed() is not None
+        assert len(session.edits) == edits + 1
+        assert not session.unconfirmed()
+        assert session.delete_unconfirmed() is None
+        z, y, x = voxel(two.inside_mm, GRID)
+        assert session.labels[z, y, x] == 2
+        for _ in range(3):
+            session.undo()
+        assert (session.labels == after_click).all()
+        session.undo()
+        assert (session.labels == before).all()
+
+
+@pytest.mark.parametrize("how", ["accept", "lock", "relabel", "brush"])
+def test_other_words_of_a_person_confirm_too(tmp_path: Path, how: str) -> None:
+    with begun(tmp_path) as session:
+        lesion = session.lesions()[1]
+        match how:
+            case "accept":
+                session.accept(lesion.region, lesion.inside_mm)
+            case "lock":
+                session.lock(lesion.region, lesion.inside_mm)
+            case "relabel":
+                session.relabel(lesion.region, "GTVp", lesion.inside_mm)
+            case _:
+                session.brush(lesion.region, [lesion.inside_mm], 1.0)
+        assert [s.confirmed for s in session.lesions()].count(True) == 1
+        session.relabel("GTVn", "GTVp")
+        others = [s for s in session.lesions() if s.inside_mm != lesion.inside_mm]
+        assert not any(s.confirmed for s in others), "a class as a whole isn't one lesion"
 
 
 def test_suggestions_lead_to_the_largest_doubt_and_away_from_what_is_done(tmp_path: Path) -> None:

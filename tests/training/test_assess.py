@@ -120,6 +120,38 @@ def test_what_is_too_small_to_be_drawn_is_missed_until_a_click_confirms_it(data:
                 assert found == (expected if lesions else ["correctly empty"] * 2)
 
 
+class Overseer(Truthful):
+    """Knows the truth, and sees tumour in a corner besides."""
+
+    def probabilities(
+        self,
+        sample: StoredSample,
+        clicks: Sequence[Click] = (),
+        before: np.ndarray | None = None,
+        *,
+        with_pet: bool = True,
+    ) -> np.ndarray:
+        found = super().probabilities(sample, clicks, before, with_pet=with_pet).copy()
+        found[:, :2, :2, :2] = np.array([0, 0, 1], dtype=np.float32)[:, None, None, None]
+        return found
+
+
+def test_alone_is_each_lesion_without_what_was_not_clicked(data: Path) -> None:
+    own = replace(TINY.settings, working_spacing=None)
+    options = AssessOptions(
+        users=("each-lesion", "each-lesion-alone"), scans=("CT",), uncertainty_members=0
+    )
+    for ref in _tested(data):
+        network = Overseer()
+        every, alone = assess_case(ref, Networks(own, network, network, None), options)
+        assert every["clicks"] == alone["clicks"] == sum(ref.entry.lesions)
+        for name, lesions in zip(NAMES, ref.entry.lesions, strict=True):
+            one, other = (row["classes"][name] for row in (every, alone))
+            assert other["dsc"] == (1 if lesions else None)
+            if name == "GTVn":
+                assert one["dsc"] != other["dsc"], "the corner counts until it is deleted"
+
+
 class Random:
     """Says anything, and something else each time."""
 

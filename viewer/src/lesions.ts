@@ -14,7 +14,11 @@ export class LesionList {
   readonly root = h("section", { class: "panel", "aria-label": "Lesions" });
   private readonly list = h("ul", { class: "lesions" });
   private readonly count = h("p", { class: "quiet" });
-  private readonly several = button("", () => this.eraseFlagged(), { class: "wide" });
+  private readonly several = button("", () => this.eraseAll(flagged), { class: "wide" });
+  private readonly others = button("", () => this.eraseAll(unconfirmed), {
+    class: "wide",
+    title: "For when you have clicked every lesion: what holds no click, box or stroke of yours and isn't checked is deleted. One undo brings it back.",
+  });
   private readonly place = h("p", { class: "quiet", "aria-live": "polite" });
   private suggestions: Suggestion[] = [];
   private shown = -1;
@@ -28,7 +32,7 @@ export class LesionList {
     private readonly scene: Scene,
   ) {
     const next = button("Next uncertain place", () => void this.nextPlace(), { class: "wide", "aria-keyshortcuts": "n" });
-    this.root.append(h("h2", {}, "Lesions"), next, this.place, this.count, this.several, this.list);
+    this.root.append(h("h2", {}, "Lesions"), next, this.place, this.count, this.several, this.others, this.list);
     work.changed.on(() => this.show());
     this.show();
   }
@@ -82,12 +86,12 @@ export class LesionList {
   }
 
   /** One edit, so that one undo brings all of them back. */
-  private eraseFlagged(): void {
-    const flagged = (this.work.lesions?.lesions ?? []).filter((l) => l.reasons.length > 0);
+  private eraseAll(which: (lesion: Lesion) => boolean): void {
+    const chosen = (this.work.lesions?.lesions ?? []).filter(which);
     void this.work.edit({
       edit: "delete-several",
-      classes: flagged.map((l) => l.class),
-      positions_mm: flagged.map((l) => l.inside_mm),
+      classes: chosen.map((l) => l.class),
+      positions_mm: chosen.map((l) => l.inside_mm),
     });
   }
 
@@ -102,21 +106,24 @@ export class LesionList {
     this.listed = found;
     this.couldEdit = this.work.mayEdit;
     if (!found) {
-      this.several.hidden = true;
+      this.several.hidden = this.others.hidden = true;
       this.count.textContent = "Looking for lesions …";
       return;
     }
-    const flagged = found.lesions.filter((l) => l.reasons.length > 0).length;
-    this.several.hidden = flagged < 2;
-    this.several.disabled = !this.work.mayEdit;
-    this.several.textContent = `Delete all ${flagged} flagged`;
+    const doubtful = found.lesions.filter(flagged).length;
+    this.several.hidden = doubtful < 2;
+    this.several.textContent = `Delete all ${doubtful} flagged`;
+    const left = found.lesions.filter(unconfirmed).length;
+    this.others.hidden = left === 0 || left === found.lesions.length;
+    this.others.textContent = `Delete the ${left} I didn't confirm`;
+    this.several.disabled = this.others.disabled = !this.work.mayEdit;
     const beyond = found.beyond_voxels
       ? ` ${found.beyond_voxels} labelled voxels lie beyond the pictures, outside the body.`
       : "";
     this.count.textContent =
       found.lesions.length === 0
         ? `No lesion is drawn.${beyond}`
-        : `${found.lesions.length} drawn${flagged ? `, ${flagged} flagged` : ""}.${beyond}`;
+        : `${found.lesions.length} drawn${doubtful ? `, ${doubtful} flagged` : ""}.${beyond}`;
     filledWith(this.list, ...found.lesions.map((lesion) => this.line(lesion)));
   }
 
@@ -134,7 +141,7 @@ export class LesionList {
       h("b", {}, name),
       h("span", {}, ` ${lesion.volume_ml.toFixed(1)} ml${suv}`),
     );
-    const marks = [lesion.locked && "locked", lesion.accepted && "checked"].filter(Boolean).join(", ");
+    const marks = [lesion.locked && "locked", lesion.accepted ? "checked" : lesion.confirmed && !lesion.locked && "confirmed"].filter(Boolean).join(", ");
     const act = (text: string, about: string, onclick: () => void): HTMLButtonElement =>
       button(text, onclick, { "aria-label": `${about} ${name}`, disabled: off, "data-key": `${text} ${key}` });
     return h(
@@ -156,6 +163,15 @@ export class LesionList {
       ),
     );
   }
+}
+
+function flagged(lesion: Lesion): boolean {
+  return lesion.reasons.length > 0;
+}
+
+/** No word of a person's stands in it. */
+function unconfirmed(lesion: Lesion): boolean {
+  return !lesion.confirmed;
 }
 
 function other(tumour: Tumour): Tumour {

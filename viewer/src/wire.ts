@@ -97,6 +97,7 @@ export interface Lesion {
   in_field: boolean;
   locked: boolean;
   accepted: boolean;
+  confirmed: boolean;
   reasons: string[];
 }
 export interface Lesions {

@@ -82,6 +82,11 @@ _FOLDER = click.Path(path_type=Path)
     "--no-uncertainty", is_flag=True, help="The automatic result in one pass, without doubt."
 )
 @edit_samples_option
+@click.option(
+    "--only-confirmed",
+    is_flag=True,
+    help="At the end delete, in one more edit, every lesion that no edit confirmed.",
+)
 @formats_option
 @device_option
 @precision_option
@@ -102,6 +107,7 @@ def refine(  # noqa: PLR0913 - one argument an option
     seed: int,
     no_uncertainty: bool,
     edit_samples: int,
+    only_confirmed: bool,
     formats: str | None,
     device: str,
     precision: Any,
@@ -147,6 +153,8 @@ def refine(  # noqa: PLR0913 - one argument an option
 
         with _session(folder, case, network, began) as session:
             reports = _done(session, listed, edit_samples, shown)
+            if only_confirmed:
+                session.delete_unconfirmed()
             shown(None, "Writing the outputs")
             asked = session.start.origin == "automatic" or any(r.members for r in reports)
             result = export_session(

@@ -286,6 +286,18 @@ class InteractiveSession:
         flagged = self.doubtful(policy)
         return self.delete_several([f.lesion for f in flagged]) if flagged else None
 
+    def unconfirmed(self) -> tuple[LesionSummary, ...]:
+        """Lesions in which no word of a person stands: no click, stroke or box, nor acceptance."""
+        return tuple(lesion for lesion in self.lesions() if not lesion.confirmed)
+
+    def delete_unconfirmed(self) -> Report | None:
+        """Take all of these away, in one edit; None where there is none.
+
+        For whoever has clicked every lesion: what nobody clicked is none.
+        """
+        left = self.unconfirmed()
+        return self.delete_several(left) if left else None
+
     def relabel(self, region: Tumour, to: Tumour, position_mm: Triple | None = None) -> Report:
         """Give a lesion, or a class, to the other class."""
         return self.apply(RelabelEdit(region, to, position_mm))

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
 
-from hnuiseg.interaction.boxes import placed, start_of
+from hnuiseg.interaction.boxes import start_of
 from hnuiseg.interaction.clicks import TUMOURS, Index, Tumour
+from hnuiseg.interaction.confirmed import accepted, confirmed
 from hnuiseg.interaction.edits import position
 from hnuiseg.interaction.layers import Layer
 from hnuiseg.interaction.lesions import Piece, numbered
@@ -38,6 +38,7 @@ class LesionSummary:
     in_field: bool  # its middle lies in the part that was searched
     locked: bool  # all of it
     accepted: bool  # all of it
+    confirmed: bool  # a person's word stands in it, or all of it is accepted or locked
 
 
 def lesion_summaries(
@@ -91,6 +92,8 @@ def _summary(
         reached = mask & case.pet.coverage[box]
         if reached.any():
             suv = float(case.pet.on_ct.array[box][reached].max())
+    locked = bool(state.locked[box][mask].all())
+    taken = bool(accepted(layers, piece)[mask].all())
     return LesionSummary(
         region,
         number,
@@ -105,20 +108,10 @@ def _summary(
         apart_mm,
         case.field is None
         or all(s.start <= i < s.stop for i, s in zip(index, case.field, strict=True)),
-        bool(state.locked[box][mask].all()),
-        bool(_accepted(layers, piece)[mask].all()),
+        locked,
+        taken,
+        locked or taken or confirmed(layers, piece, region),
     )
-
-
-def _accepted(layers: Sequence[Layer], piece: Piece) -> Bool[np.ndarray, "z y x"]:
-    """What was accepted and not changed by any later edit."""
-    found = np.zeros(piece.mask.shape, dtype=bool)
-    for layer in layers:
-        if layer.mark == "accept":
-            found |= placed(layer.mask(), layer.box, piece.box)
-        elif layer.packed_values is not None and layer.mark != "lock" and layer.count:
-            found &= ~placed(layer.mask(), layer.box, piece.box)
-    return found
 
 
 def _distances(pieces: Sequence[Piece], largest: Piece, state: State) -> list[float]:

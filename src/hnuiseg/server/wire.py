@@ -258,6 +258,9 @@ class LesionBody(Wire):
     in_field: bool
     locked: bool
     accepted: bool
+    confirmed: bool = Field(
+        description="a person's click, stroke or box stands in it, or all is accepted or locked"
+    )
     reasons: list[str] = Field(description="why it is flagged; empty: it isn't")
 
 

@@ -1,5 +1,6 @@
 """One case: every user's answers with and without its PET, measured on its CT's own grid."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -128,6 +129,8 @@ class _Scan:
             generator = self._generator(options.seed, sha256, user)
             ask, robot = self._session(user, automatic, options)
             least_ml = None if options.every_component else self.networks.settings.least_ml
+            if user.only_confirmed:
+                least_ml = (math.inf, math.inf)
             for step, answer in answers_to(user, robot, ask, automatic, scene, generator):
                 on_ct = self._on_ct(answer.probabilities)
                 shown = self._shown(likeliest(on_ct), answer.question.clicks, least_ml)
@@ -199,7 +202,7 @@ class _Scan:
         clicks: tuple[Click, ...],
         least_ml: LeastMl | None,
     ) -> UInt8[np.ndarray, "a b c"]:
-        """Without what is under the model's least volume and was confirmed by no click."""
+        """Without what is under a least volume and was confirmed by no click."""
         (z, y, x), whole = self.field.box, self.field.whole
         working = whole.cropped((z.start, y.start, x.start), self.sample.shape)
         gtvp, gtvn = (
@@ -212,7 +215,8 @@ class _Scan:
         return drawn(labels, grid, least_ml, (gtvp, gtvn), reach_mm).labels
 
     def _generator(self, seed: int, sha256: str, user: User) -> np.random.Generator:
-        """The same clicks in whatever order cases and users are measured."""
-        which = [SCANS.index(self.scan), list(USERS).index(user.name), int(sha256[:15], 16)]
+        """The same clicks in whatever order cases and users are measured, and for one robot."""
+        robot = [other.robot for other in USERS.values()].index(user.robot)
+        which = [SCANS.index(self.scan), robot, int(sha256[:15], 16)]
         key = np.random.SeedSequence([seed, _CLICKS, *which])
         return np.random.Generator(np.random.Philox(key))

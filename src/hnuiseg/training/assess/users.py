@@ -33,6 +33,7 @@ class User:
     robot: Robot | None  # None: one that follows the session's suggestions (`Guided`)
     measured_after: tuple[int, ...]  # steps, rising; the last one ends it
     said: str
+    only_confirmed: bool = False  # at the end, every component without a positive click is deleted
 
 
 def _nobody(
@@ -83,6 +84,13 @@ USERS: Mapping[str, User] = {
             (1, 3, 5),
             "in each step two places on the predicted border or in the middle of the largest "
             "components, by chance; the truth says only what is there",
+        ),
+        User(
+            "each-lesion-alone",
+            robot("each-lesion"),
+            (1,),
+            "the same one click a lesion, then all that has no click is deleted in one edit",
+            only_confirmed=True,
         ),
     )
 }
