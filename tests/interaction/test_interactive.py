@@ -115,7 +115,6 @@ def test_what_nobody_confirmed_is_deleted_in_one_edit(tmp_path: Path) -> None:
         session.threshold("GTVp", 0.5)
         session.click("GTVp", one.inside_mm, positive=False)
         left = session.unconfirmed()
-        assert {lesion.region for lesion in left} <= {"GTVp", "GTVn"}
         assert all(lesion.inside_mm != two.inside_mm for lesion in left)
         assert three.inside_mm in [lesion.inside_mm for lesion in left]
         edits = len(session.edits)

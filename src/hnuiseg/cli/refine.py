@@ -154,7 +154,7 @@ def refine(  # noqa: PLR0913 - one argument an option
         with _session(folder, case, network, began) as session:
             reports = _done(session, listed, edit_samples, shown)
             if only_confirmed:
-                session.delete_unconfirmed()
+                _only_confirmed(session, len(reports))
             shown(None, "Writing the outputs")
             asked = session.start.origin == "automatic" or any(r.members for r in reports)
             result = export_session(
@@ -206,6 +206,16 @@ def _done(
                 raise numbered(error, number, len(edits)) from error
             raise
     return reports
+
+
+def _only_confirmed(session: "InteractiveSession", edits: int) -> None:
+    """Delete what nobody confirmed; where that fails, the edits before it are taken back too."""
+    try:
+        session.delete_unconfirmed()
+    except BaseException:  # Ctrl-C too
+        for _ in range(edits):
+            session.undo()
+        raise
 
 
 def _drawn(path: Path, source: Source, roi_names: Path | None, case: "Case") -> "Start":

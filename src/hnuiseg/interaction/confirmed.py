@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from hnuiseg.interaction.boxes import placed
+from hnuiseg.interaction.boxes import placed, shared
 from hnuiseg.interaction.clicks import TUMOURS, Tumour
 from hnuiseg.interaction.edits import (
     BoxEdit,
@@ -26,7 +26,12 @@ def confirmed(layers: Sequence[Layer], piece: Piece, region: Tumour) -> bool:
     Positive clicks and scribbles, boxes, brushes, merges, and the relabelling of one lesion say so.
     A threshold and the relabelling of a class don't: they are meant for whatever there is.
     """
-    return any(_said(layer, piece, region).any() for layer in layers if _says(layer.edit) == region)
+    return any(
+        _said(layer, piece, region).any()
+        for layer in layers
+        # a layer far away needn't be unpacked
+        if _says(layer.edit) == region and shared(layer.box, piece.box) is not None
+    )
 
 
 def accepted(layers: Sequence[Layer], piece: Piece) -> Bool[np.ndarray, "z y x"]:
