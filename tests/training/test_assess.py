@@ -16,6 +16,9 @@ from hnuiseg.errors import InputRefused, OutputFailed, WrongCall
 from hnuiseg.evaluation import evaluate, evaluate_many
 from hnuiseg.inference import PredictOptions, predict
 from hnuiseg.interaction import Click, Scene
+from hnuiseg.interaction.boxes import Box, shape_of
+from hnuiseg.interaction.clicks import Index
+from hnuiseg.interaction.window import Windows
 from hnuiseg.models import ModelFile
 from hnuiseg.training import AssessOptions, assess_model, compare
 from hnuiseg.training.assess.case import Networks, assess_case, rows_of
@@ -72,13 +75,18 @@ class Truthful:
         before: np.ndarray | None = None,
         *,
         with_pet: bool = True,
+        box: Box | None = None,
     ) -> np.ndarray:
         self.asked.append(tuple(clicks))
         truth = sample.marks(sample.whole)[0]
         if self.invents:
             truth = truth.copy()
             truth[:2, :2, :2] = 2
+        truth = truth[box or sample.whole]
         return np.stack([~np.isin(truth, (1, 2)), truth == 1, truth == 2]).astype(np.float32)
+
+    def windows(self, shape: Index) -> Windows:
+        return Windows(shape, 2)
 
 
 def test_the_truth_scores_perfectly_with_every_user(data: Path) -> None:
@@ -90,7 +98,7 @@ def test_the_truth_scores_perfectly_with_every_user(data: Path) -> None:
         assert (
             len(rows)
             == rows_of(ref.entry.scan, AssessOptions())
-            == (12 if ref.entry.scan == "PET/CT" else 6)
+            == (16 if ref.entry.scan == "PET/CT" else 8)
         )
         for row in rows:
             for name, lesions in zip(NAMES, ref.entry.lesions, strict=True):
@@ -153,12 +161,16 @@ class Random:
         before: np.ndarray | None = None,
         *,
         with_pet: bool = True,
+        box: Box | None = None,
     ) -> np.ndarray:
         return (
-            self.generator.dirichlet((1, 1, 1), sample.shape)
+            self.generator.dirichlet((1, 1, 1), shape_of(box or sample.whole))
             .T.astype(np.float32)
             .transpose(0, 3, 2, 1)
         )
+
+    def windows(self, shape: Index) -> Windows:
+        return Windows(shape, 4)
 
 
 def test_within_regions_nothing_changes_far_from_every_click(data: Path) -> None:
@@ -257,7 +269,7 @@ def test_stopped_and_resumed_is_never_stopped(data: Path, model: ModelFile, tmp_
     assert "Research use only" in page
     assert "`hnuiseg assess MODEL --data made --out FOLDER --user corrective" in page
     results = json.loads((whole.parent / "results.json").read_text())
-    assert [entry["patients"] for entry in results["summary"]] == [1, 1, 1, 2, 2, 2]
+    assert [entry["patients"] for entry in results["summary"]] == [1] * 5 + [2] * 5
     alike = compare(results, results)
     assert {row["p"] for row in alike if row["patients"]} == {1.0}
     assert not any(row["differs"] for row in alike)
@@ -400,7 +412,7 @@ def test_a_user_sees_the_last_answer_and_stops_when_content() -> None:
     user = USERS["corrective"]
     assert user.robot is not None
     steps = dict(answers_to(user, user.robot, ask, automatic, scene, generator))
-    assert list(steps) == [1, 3, 5]
+    assert list(steps) == [1, 2, 3, 4, 5]
     assert len(asked) == 2
     first, second = asked
     assert first.before is not None
@@ -409,7 +421,7 @@ def test_a_user_sees_the_last_answer_and_stops_when_content() -> None:
     np.testing.assert_array_equal(second.before, part)
     assert second.clicks[:1] == first.clicks
     np.testing.assert_array_equal(steps[1].labels, part)
-    assert steps[3] is steps[5]
+    assert steps[2] is steps[3] is steps[4] is steps[5]
     np.testing.assert_array_equal(steps[5].labels, truth)
 
 

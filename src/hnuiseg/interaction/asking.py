@@ -1,10 +1,7 @@
 """A model and a case as a `Network`: it looks through a window round the click, and no farther.
 
-The window lies on the working grid in multiples of the network's cell. It holds region R and what
-sways an answer there; where the change that was clicked at reaches a face of the window behind
-which there is more patient, it grows by half and the network is asked again. Clicks that lie in the
-window are drawn as the model learnt to see them, with the answer before and where there is a PET,
-where the model asks for it.
+Where the window lies: `window`. Clicks in it are drawn as the model learnt to see them, with the
+answer before and where there is a PET, where the model asks for it.
 """
 
 import math
@@ -14,8 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
-from scipy import ndimage
+from jaxtyping import Bool, Shaped, UInt8
 
 from hnuiseg.inference import Hardware, PredictOptions
 from hnuiseg.interaction.boxes import (
@@ -28,6 +24,7 @@ from hnuiseg.interaction.boxes import (
 )
 from hnuiseg.interaction.clicks import Click, Index, prompts
 from hnuiseg.interaction.network import Answer, Question
+from hnuiseg.interaction.window import Windows, clicks_in, windows_of
 from hnuiseg.models import BEFORE, ModelFile
 from hnuiseg.study import Case, searched
 from hnuiseg.volume import Grid, Reorientation, Triple, Volume, resample
@@ -37,9 +34,6 @@ if TYPE_CHECKING:
     from hnuiseg.inference.inputs import NetworkInputs
     from hnuiseg.inference.uncertainty import Accumulator
 
-_CONTEXT = 16  # voxels round region R: what sways a network's answer lies nearer (inference.passes)
-_GROWTH = 0.5  # of the window's side, all in all
-_RIM = 1  # voxels from a face that count as at it
 BALL_VOXELS = 3  # of the working grid: the radius of a click's own ball
 
 
@@ -50,7 +44,7 @@ class _Prepared:
     inputs: "NetworkInputs"  # cut to the patient
     engine: "TorchEngine"
     hardware: Hardware
-    cell: int
+    windows: Windows
 
 
 class CaseNetwork:
@@ -91,16 +85,17 @@ class CaseNetwork:
 
         ready = self._prepared()
         with threads_of(ready.hardware):
-            window, zoomed = self._first_window(question.box), 0
-            if is_empty(window):  # in the air beside the patient: nobody looks there
+            first = ready.windows.first(*self._on_working(question.box))
+            if is_empty(first):  # in the air beside the patient: nobody looks there
                 return _background(question.box)
-            while True:
+
+            def look(window: Box) -> "tuple[Accumulator, Bool[np.ndarray, 'z y x']]":
                 sums, before = self._looked(window, question)
-                mean = sums.mean().cpu().numpy()
-                larger = self._grown(window)
-                if larger == window or not self._reaches(window, mean, before, question):
-                    return self._on_the_ct(window, sums, question, zoomed)
-                window, zoomed = larger, zoomed + 1
+                return sums, sums.mean().cpu().numpy().argmax(axis=0) != before
+
+            asked = [self._working_index(index) for index in question.asked]
+            window, sums, zoomed = ready.windows.looked(first, asked, look)
+            return self._on_the_ct(window, sums, question, zoomed)
 
     def whole(self, clicks: Sequence[Click], labels: UInt8[np.ndarray, "z y x"]) -> Answer:
         """The paper's way: all of the patient again, with all clicks. For experiments only."""
@@ -129,20 +124,8 @@ class CaseNetwork:
         seen = searched(self.case)
         settings = self.model.settings
         inputs = network_inputs(seen, settings).cut(body_field(seen, settings.working_spacing))
-        cell = math.gcd(engine.cell, *settings.window)
-        return _Prepared(inputs, engine, hardware, cell)
-
-    def _first_window(self, box: Box) -> Box:
-        """What holds a box of the CT with its context, in whole cells, within the patient."""
-        ready = self._prepared()
-        low, high = self._on_working(box)
-        least = [0, 0, 0]
-        if ready.engine.by_window:  # its answer is of the whole window: it wants its own size
-            least = list(self.model.settings.window)
-        else:
-            low, high = low - _CONTEXT, high + _CONTEXT
-        missing = np.maximum(0, np.asarray(least) - (high - low))
-        return self._in_cells(low - missing // 2, high + (missing + 1) // 2)
+        windows = windows_of(engine, settings, inputs.working.shape)
+        return _Prepared(inputs, engine, hardware, windows)
 
     def _on_working(self, box: Box) -> tuple[np.ndarray, np.ndarray]:
         """First and last working voxel (plus one) that a box of the CT reaches."""
@@ -151,47 +134,6 @@ class CaseNetwork:
         places = self._prepared().inputs.working.to_index(self.case.ct.grid.to_world(corners))
         low = np.floor(places.min(axis=0)).astype(int)
         return low, np.ceil(places.max(axis=0)).astype(int) + 1
-
-    def _in_cells(self, low: np.ndarray, high: np.ndarray) -> Box:
-        ready = self._prepared()
-        shape, cell = np.asarray(ready.inputs.working.shape), ready.cell
-        first = np.clip(np.floor(low / cell).astype(int) * cell, 0, shape)
-        last = np.clip(np.ceil(high / cell).astype(int) * cell, 0, shape)
-        return box_of([int(v) for v in first], [int(v) for v in np.maximum(first, last)])
-
-    def _grown(self, window: Box) -> Box:
-        """Half as large again, as far as the patient goes; the same where it holds all of it."""
-        more = [max(1, round(_GROWTH / 2 * n)) for n in shape_of(window)]
-        low = np.array([s.start - m for s, m in zip(window, more, strict=True)])
-        high = np.array([s.stop + m for s, m in zip(window, more, strict=True)])
-        return self._in_cells(low, high)
-
-    def _reaches(
-        self,
-        window: Box,
-        mean: Float[np.ndarray, "3 z y x"],
-        before: UInt8[np.ndarray, "z y x"],
-        question: Question,
-    ) -> bool:
-        """Whether the change at a clicked voxel comes to a face with more patient behind it."""
-        changed = mean.argmax(axis=0) != before
-        numbers, count = ndimage.label(changed, structure=np.ones((3, 3, 3), dtype=bool))
-        if not count:
-            return False
-        wanted = {
-            int(numbers[tuple(i - s.start for i, s in zip(at, window, strict=True))])
-            for at in (self._working_index(index) for index in question.asked)
-            if all(s.start <= i < s.stop for i, s in zip(at, window, strict=True))
-        } - {0}
-        found = np.isin(numbers, list(wanted))
-        limits = self._prepared().inputs.working.shape
-        for axis, (side, limit) in enumerate(zip(window, limits, strict=True)):
-            planes = np.moveaxis(found, axis, 0)
-            if side.start > 0 and planes[:_RIM].any():
-                return True
-            if side.stop < limit and planes[-_RIM:].any():
-                return True
-        return False
 
     def _looked(
         self, window: Box, question: Question
@@ -204,12 +146,9 @@ class CaseNetwork:
         ready, settings = self._prepared(), self.model.settings
         inputs = ready.inputs.cut(window)
         images = inputs.images.clone()
-        clicks = [
-            replace(click, index=tuple(i - s.start for i, s in zip(at, window, strict=True)))
-            for click in question.clicks
-            for at in [self._working_index(click.index)]
-            if all(s.start <= i < s.stop for i, s in zip(at, window, strict=True))
-        ]
+        clicks = clicks_in(
+            window, [replace(c, index=self._working_index(c.index)) for c in question.clicks]
+        )
         shape = shape_of(window)
         images[2:4] = torch.from_numpy(prompts(shape, clicks, settings.click_encoding))
         before = self._labels_on(inputs.working, question.labels)

@@ -1,4 +1,4 @@
-"""What a network says of a whole stored case: for validation, calibration and stage 3's masks."""
+"""What a network says of a stored case: for validation, calibration, stage 3's masks, robots."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +11,9 @@ from hnuiseg.inference import Hardware, PredictOptions
 from hnuiseg.inference.engine import TorchEngine
 from hnuiseg.inference.passes import Passes
 from hnuiseg.interaction import Click, prompts
+from hnuiseg.interaction.boxes import Box, shape_of
+from hnuiseg.interaction.clicks import Index
+from hnuiseg.interaction.window import Windows, clicks_in, windows_of
 from hnuiseg.models import ModelFile
 from hnuiseg.training.channels import channels
 from hnuiseg.training.sample_store import StoredSample
@@ -30,6 +33,10 @@ class WholeAnswers:
         self.hardware = Hardware.chosen(self.options)
         self.engine = TorchEngine(model, self.hardware)
 
+    def windows(self, shape: Index) -> Windows:
+        """Through which it looks at one place of a patient of that shape."""
+        return windows_of(self.engine, self.model.settings, shape)
+
     def labels(
         self,
         sample: StoredSample,
@@ -46,18 +53,21 @@ class WholeAnswers:
         before: UInt8[np.ndarray, "z y x"] | None = None,
         *,
         with_pet: bool = True,
+        box: Box | None = None,
     ) -> Float[np.ndarray, "3 z y x"]:
         """Mean probability of each class on the working grid; `with_pet` False hides the PET.
 
-        `before` are the labels that the clicks correct, for networks that look at them.
+        `before` are the labels of all of the patient that the clicks correct, for networks that
+        look at them. With a box, the network sees it and the clicks in it alone, and answers there.
         """
-        settings = self.model.settings
-        images = torch.from_numpy(sample.images(sample.whole))
-        coverage = torch.from_numpy(sample.marks(sample.whole)[1])
+        settings, seen = self.model.settings, box or sample.whole
+        images = torch.from_numpy(sample.images(seen))
+        coverage = torch.from_numpy(sample.marks(seen)[1])
         if not with_pet:
             images[1], coverage[:] = 0.0, 0
-        drawn = torch.from_numpy(prompts(sample.shape, clicks, settings.click_encoding))
-        answered = None if before is None else torch.from_numpy(before)
+        shape = shape_of(seen)
+        drawn = torch.from_numpy(prompts(shape, clicks_in(seen, clicks), settings.click_encoding))
+        answered = None if before is None else torch.from_numpy(before[seen])
         inputs = channels(settings, images, drawn, coverage, answered)
         passes = Passes(
             self.model,
@@ -65,7 +75,7 @@ class WholeAnswers:
             self.options,
             inputs.to(self.hardware.device),
             coverage.bool().to(self.hardware.device) if coverage.any() else None,
-            Grid.axial(sample.shape, sample.spacing),
+            Grid.axial(shape, sample.spacing),
         )
         sums = passes.stochastic() if self.options.uncertainty else passes.deterministic()
         return sums.mean().cpu().numpy()

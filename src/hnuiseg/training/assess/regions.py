@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from hnuiseg.errors import WrongCall
 from hnuiseg.inference import entropy
@@ -17,7 +17,7 @@ from hnuiseg.interaction import (
 )
 from hnuiseg.interaction import Question as Asked
 from hnuiseg.interaction.asking import BALL_VOXELS
-from hnuiseg.interaction.boxes import whole
+from hnuiseg.interaction.boxes import Box, shape_of
 from hnuiseg.interaction.clicks import Index
 from hnuiseg.interaction.edits import position, voxel
 from hnuiseg.training.assess.users import Answer, Network, Question
@@ -28,9 +28,8 @@ from hnuiseg.volume import Grid, Triple
 class WithinRegions:
     """Answers to one user's clicks as a session gives them, one click after the other.
 
-    The session's own rules, on the working grid; the network looks at all of the patient, and not
-    through a window. A click that a session refuses (it contradicts an earlier one at the same
-    voxel) changes nothing.
+    The session's own rules and windows, on the working grid. A click that a session refuses (it
+    contradicts an earlier one at the same voxel) changes nothing.
     """
 
     sha256 = ""  # nothing is bound to it
@@ -84,18 +83,21 @@ class WithinRegions:
         return z, y, x
 
     def answer(self, question: Asked) -> Answered:
-        """The network's, over the whole patient."""
-        probabilities = self._network.probabilities(
-            self._sample, question.clicks, question.labels, with_pet=self._with_pet
-        )
-        shape = self._sample.shape
-        return Answered(
-            whole(shape),
-            probabilities,
-            entropy_of(probabilities),
-            None,
-            np.ones(shape, dtype=np.int16),
-        )
+        """The network's, within the last window that it looked through."""
+        windows = self._network.windows(self._sample.shape)
+
+        def look(
+            window: Box,
+        ) -> tuple[Float[np.ndarray, "3 z y x"], Bool[np.ndarray, "z y x"]]:
+            found = self._network.probabilities(
+                self._sample, question.clicks, question.labels, with_pet=self._with_pet, box=window
+            )
+            return found, found.argmax(axis=0) != question.labels[window]
+
+        first = windows.first([s.start for s in question.box], [s.stop for s in question.box])
+        window, probabilities, grew = windows.looked(first, question.asked, look)
+        votes = np.ones(shape_of(window), dtype=np.int16)
+        return Answered(window, probabilities, entropy_of(probabilities), None, votes, grew)
 
 
 def entropy_of(probabilities: Float[np.ndarray, "3 z y x"]) -> Float[np.ndarray, "z y x"]:

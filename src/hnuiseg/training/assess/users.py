@@ -8,6 +8,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from hnuiseg.interaction import Click, Human, Robot, Scene, one_after_the_other, robot
+from hnuiseg.interaction.boxes import Box
+from hnuiseg.interaction.clicks import Index
+from hnuiseg.interaction.window import Windows
 from hnuiseg.training.sample_store import StoredSample
 
 
@@ -21,8 +24,12 @@ class Network(Protocol):
         before: UInt8[np.ndarray, "z y x"] | None = None,
         *,
         with_pet: bool = True,
+        box: Box | None = None,
     ) -> Float[np.ndarray, "3 z y x"]:
-        """Mean probability of each class on the working grid."""
+        """Mean probability of each class on the working grid, or within a box of it."""
+
+    def windows(self, shape: Index) -> Windows:
+        """The boxes that it may be asked for on a patient of that shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ USERS: Mapping[str, User] = {
         User(
             "corrective",
             robot("ten-clicks", per_class=1),
-            (1, 3, 5),
+            (1, 2, 3, 4, 5),
             "in each step one click a class at the largest error of the last answer",
         ),
         User(
