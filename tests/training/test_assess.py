@@ -14,10 +14,20 @@ from hypothesis import strategies as st
 from hnuiseg.cohorts import read_cached
 from hnuiseg.errors import InputRefused, OutputFailed, WrongCall
 from hnuiseg.evaluation import evaluate, evaluate_many
-from hnuiseg.inference import PredictOptions, predict
-from hnuiseg.interaction import Click, Scene
+from hnuiseg.inference import Field, PredictOptions, predict
+from hnuiseg.interaction import (
+    Canvas,
+    CaseNetwork,
+    Click,
+    ClickEdit,
+    Layer,
+    Scene,
+    Start,
+    change_of,
+)
 from hnuiseg.interaction.boxes import Box, shape_of
 from hnuiseg.interaction.clicks import Index
+from hnuiseg.interaction.edits import position
 from hnuiseg.interaction.window import Windows
 from hnuiseg.models import ModelFile
 from hnuiseg.training import AssessOptions, assess_model, compare
@@ -28,6 +38,7 @@ from hnuiseg.training.assess.summary import summary
 from hnuiseg.training.assess.users import USERS, Answer, Question, answers_to
 from hnuiseg.training.data import CaseRef, parts_of
 from hnuiseg.training.sample_store import StoredSample
+from hnuiseg.training.whole import WholeAnswers
 from hnuiseg.volume import Grid, Volume
 from small_model import small_model, small_network_registered
 from training.made_data import TINY, Killed, data_set
@@ -456,3 +467,34 @@ def test_law_11_nobody_is_measured_on_who_was_learnt_from(
             model, [data], tmp_path / "out", AssessOptions(), learnt=frozenset({"made:P2"})
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_within_regions_is_what_a_session_answers(data: Path) -> None:
+    """On the CT's own grid, where both can be compared voxel by voxel."""
+    with small_network_registered():
+        model = small_model(working_spacing=None)
+        for ref in _tested(data):
+            case = read_cached(ref.folder).case
+            sample, network = ref.sample(model.settings), WholeAnswers(model, torch.device("cpu"))
+            field = Field.of(case, None).box
+            local = WithinRegions(
+                sample, network, Answer(Question(), network.probabilities(sample))
+            )
+            canvas = Canvas(
+                Start.of_prediction(predict(case, model, PredictOptions(uncertainty=False)))
+            )
+            session = CaseNetwork(case, model)
+            layers: list[Layer] = []
+            clicks: list[Click] = []
+            for part, positive in ((0.3, True), (0.6, True), (0.7, False)):
+                z, y, x = (int(n * part) for n in sample.shape)
+                clicks.append(Click("GTVp", positive, (z, y, x)))
+                answered = local(Question(tuple(clicks)))
+                a, b, c = (i + side.start for i, side in zip((z, y, x), field, strict=True))
+                edit = ClickEdit("GTVp", position((a, b, c), case.ct.grid), positive)
+                change = change_of(edit, canvas.state, layers, session)
+                layers.append(change.layer(len(layers) + 1, edit))
+                canvas.put(layers[-1])
+                there = canvas.state.probabilities[(slice(None), *field)]
+                np.testing.assert_allclose(answered, there, atol=1e-5)
+                assert np.array_equal(answered.argmax(0), canvas.state.labels[field])

@@ -67,7 +67,7 @@ class WholeAnswers:
             images[1], coverage[:] = 0.0, 0
         shape = shape_of(seen)
         drawn = torch.from_numpy(prompts(shape, clicks_in(seen, clicks), settings.click_encoding))
-        answered = None if before is None else torch.from_numpy(before[seen])
+        answered = None if before is None else torch.from_numpy(before[seen].copy())
         inputs = channels(settings, images, drawn, coverage, answered)
         passes = Passes(
             self.model,
