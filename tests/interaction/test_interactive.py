@@ -152,20 +152,25 @@ def test_other_words_of_a_person_confirm_too(tmp_path: Path, how: str) -> None:
 
 def test_suggestions_lead_to_the_largest_doubt_and_away_from_what_is_done(tmp_path: Path) -> None:
     prediction = made_prediction(ball_labels())
-    entropy = np.full(GRID.shape, 0.01, dtype=np.float32)
-    entropy[4:12, 10:18, 8:16] = 0.6
-    entropy[6:8, 25:28, 30:32] = 0.7
-    start = Start.of_prediction(replace(prediction, entropy=entropy))
+    large = (slice(4, 12), slice(10, 18), slice(8, 16))
+    small = (slice(6, 8), slice(25, 28), slice(30, 32))
+    sure = np.full(GRID.shape, 0.99, dtype=np.float32)  # of the label that each voxel has
+    for place in (large, small):
+        sure[place] = 0.7
+    label = np.eye(3, dtype=np.float32)[prediction.labels]
+    others = (1.0 - sure[..., None]) / 2.0
+    probabilities = np.moveaxis(np.where(label > 0, sure[..., None], others), -1, 0)
+    entropy = -(probabilities * np.log(probabilities)).sum(axis=0)
+    start = Start.of_prediction(replace(prediction, probabilities=probabilities, entropy=entropy))
     case = made_case(with_pet=False)
     network = RandomNetwork(np.random.default_rng(0))
     with InteractiveSession.begin(tmp_path / "s", case, start, network) as session:
-        first, second = session.suggest()
-        z, y, x = np.rint(GRID.to_index(np.array([first.position_mm]))[0]).astype(int)
-        assert 4 <= z < 12
-        assert 10 <= y < 18
-        assert 8 <= x < 16
+        first, second, *_ = session.suggest()
+        for found, where in ((first, large), (second, small)):
+            at = np.rint(GRID.to_index(np.array([found.position_mm]))[0])
+            assert all(s.start <= i < s.stop for i, s in zip(at, where, strict=True))
+            assert found.doubt == pytest.approx(float(entropy[large].max()), abs=1e-5)
         assert first.score > second.score
-        assert first.doubt == pytest.approx(0.6, abs=1e-5)
         session.lock()
         session.click("GTVp", second.position_mm)
         assert all(

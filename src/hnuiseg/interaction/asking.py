@@ -127,13 +127,13 @@ class CaseNetwork:
         windows = windows_of(engine, settings, inputs.working.shape)
         return _Prepared(inputs, engine, hardware, windows)
 
-    def _on_working(self, box: Box) -> tuple[np.ndarray, np.ndarray]:
+    def _on_working(self, box: Box) -> tuple[list[int], list[int]]:
         """First and last working voxel (plus one) that a box of the CT reaches."""
         ends = [(s.start, s.stop - 1) for s in box]
         corners = np.array(np.meshgrid(*ends, indexing="ij"), dtype=float).reshape(3, -1).T
         places = self._prepared().inputs.working.to_index(self.case.ct.grid.to_world(corners))
-        low = np.floor(places.min(axis=0)).astype(int)
-        return low, np.ceil(places.max(axis=0)).astype(int) + 1
+        low, high = np.floor(places.min(axis=0)), np.ceil(places.max(axis=0)) + 1
+        return [int(v) for v in low], [int(v) for v in high]
 
     def _looked(
         self, window: Box, question: Question

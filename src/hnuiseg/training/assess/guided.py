@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from hnuiseg.interaction import Click, Scene, said_of
 from hnuiseg.training.assess.regions import WithinRegions
 
-_LOOKED_AT = 10  # suggestions, until enough of them lie where the truth is known
+_LOOKED_AT = 50  # suggestions, until enough of them lie where the truth is known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
