@@ -5,9 +5,6 @@ false lesion, and stays above that of background. What the network changes, in l
 many times stronger as the clicked voxel needs to become what the user says. Where and how smoothly
 it changes remains the network's. One that would need more than eight times, or that moves the other
 way, isn't strengthened.
-
-Of calibration patients with PET, mean Dice of GTVp after one corrective click within the region was
-0.772 without and 0.897 with it: one false tumour went as a whole (`docs/how-to/refine.md`).
 """
 
 from collections.abc import Sequence

@@ -6,9 +6,8 @@ or a thick doubtful rim outweighs the thin shell of doubt along every contour, w
 piece of uptake that nobody labelled, no larger than a tumour, counts a little by itself. What was
 clicked at, accepted or locked isn't suggested again.
 
-Ranked by entropy summed over connected components instead, weighted by depth and uptake, ten places
-touched 1.4 ml of 25.6 ml that were wrong in a CT of the calibration patients, and 1.8 of 13.4 ml in
-a PET/CT; this way 16.9 and 7.8 ml (`benchmarks/suggestions.py`).
+How large a neighbourhood, and how far apart: chosen on calibration patients. What comes of it on
+others: docs/results/session.md.
 """
 
 import math
