@@ -73,7 +73,7 @@ def places_in_doubt(
     box = tight(free)
     if box is None:
         return ()
-    wrong = np.where(free[box], _expected_wrong(state, box, hot[box]), np.float32(0.0))
+    wrong = _expected_wrong(state, box, free[box], hot[box])
     return tuple(
         _suggestion(state, box, place, ml, free[box], pet)
         for place, ml in _peaks(wrong, state.grid.spacing, count)
@@ -95,12 +95,16 @@ def _unlabelled_uptake(state: State, pet: Float[np.ndarray, "z y x"]) -> Bool[np
 
 
 def _expected_wrong(
-    state: State, box: Box, hot: Bool[np.ndarray, "z y x"]
+    state: State, box: Box, free: Bool[np.ndarray, "z y x"], hot: Bool[np.ndarray, "z y x"]
 ) -> Float[np.ndarray, "z y x"]:
-    """How often each voxel's label is wrong, if the probabilities are true."""
-    labels = state.labels[box][None].astype(np.intp)
-    own = np.take_along_axis(state.probabilities[(slice(None), *box)], labels, axis=0)[0]
-    return np.where(hot, np.maximum(1.0 - own, _HOT), 1.0 - own).astype(np.float32)
+    """How often the label of each free voxel is wrong, if the probabilities are true; else 0."""
+    wrong = np.zeros(free.shape, dtype=np.float32)
+    for value, probability in enumerate(state.probabilities):
+        own = free & (state.labels[box] == value)
+        wrong[own] = 1.0 - probability[box][own]
+    seen = free & hot
+    wrong[seen] = np.maximum(wrong[seen], np.float32(_HOT))
+    return wrong
 
 
 def _peaks(
