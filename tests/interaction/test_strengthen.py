@@ -68,3 +68,12 @@ def test_half_a_step_of_the_right_kind_is_made_whole(after: float, found: int) -
     state = Canvas(_start(everywhere(0.6))).state
     answer = strengthened(state, _answer(everywhere(after)), 1, positive=False, at=(AT,))
     assert (answer.labels() == found).all()
+
+
+def test_a_contour_from_elsewhere_is_not_argued_away() -> None:
+    """The network is sure of the lesion, if less than whoever drew it."""
+    labels = np.ones(SHAPE, dtype=np.uint8)
+    state = Canvas(Start.from_array(labels, Grid.axial(SHAPE, (1.0, 1.0, 1.0)), {})).state
+    said = np.broadcast_to(np.float32([0.1, 0.8, 0.1])[:, None, None, None], (3, *SHAPE)).copy()
+    answer = _answer(said)
+    assert strengthened(state, answer, 1, positive=False, at=(AT,)) is answer

@@ -4,7 +4,8 @@ Networks follow clicks half-heartedly, negative ones most of all: the probabilit
 false lesion, and stays above that of background. What the network changes, in logits, is made so
 many times stronger as the clicked voxel needs to become what the user says. Where and how smoothly
 it changes remains the network's. One that would need more than eight times, or that moves the other
-way, isn't strengthened.
+way, isn't strengthened. Nor is anything where a person spoke last, or a contour that was drawn
+elsewhere: being less sure than a person isn't a move towards the click.
 """
 
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ def strengthened(
     `at` are voxels of the image within the answer's box. The answer itself where it is strong
     enough, or no strength up to `MOST` would do for any of them.
     """
+    looked = state.votes[answer.box] > 0
     before = _logs(state.probabilities[(slice(None), *answer.box)])
     change = _logs(answer.probabilities) - before
     needed = [
@@ -38,13 +40,14 @@ def strengthened(
         for index in at
         if (state.labels[index] == value) != positive
         for z, y, x in [tuple(i - s for i, s in zip(index, start_of(answer.box), strict=True))]
+        if looked[z, y, x]
     ]
     times = max((t for t in needed if t <= MOST), default=1.0)
     if times <= 1.0:
         return answer
     logits = before + np.float32(times) * change
     weights = np.exp(logits - logits.max(axis=0))
-    probabilities = weights / weights.sum(axis=0)
+    probabilities = np.where(looked, weights / weights.sum(axis=0), answer.probabilities)
     doubt = -(probabilities * np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))).sum(0)
     shared = answer.mutual_information
     return replace(
