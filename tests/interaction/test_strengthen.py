@@ -74,6 +74,7 @@ def test_a_contour_from_elsewhere_is_not_argued_away() -> None:
     """The network is sure of the lesion, if less than whoever drew it."""
     labels = np.ones(SHAPE, dtype=np.uint8)
     state = Canvas(Start.from_array(labels, Grid.axial(SHAPE, (1.0, 1.0, 1.0)), {})).state
-    said = np.broadcast_to(np.float32([0.1, 0.8, 0.1])[:, None, None, None], (3, *SHAPE)).copy()
+    said = np.full((3, *SHAPE), 0.1, dtype=np.float32)
+    said[1] = 0.8
     answer = _answer(said)
     assert strengthened(state, answer, 1, positive=False, at=(AT,)) is answer
