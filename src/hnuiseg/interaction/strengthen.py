@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
+from scipy import special
 
 from hnuiseg.interaction.boxes import start_of
 from hnuiseg.interaction.clicks import Index
@@ -48,7 +49,7 @@ def strengthened(
     logits = before + np.float32(times) * change
     weights = np.exp(logits - logits.max(axis=0))
     probabilities = np.where(looked, weights / weights.sum(axis=0), answer.probabilities)
-    doubt = -(probabilities * np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))).sum(0)
+    doubt = special.entr(probabilities).sum(axis=0)
     shared = answer.mutual_information
     return replace(
         answer,

@@ -36,7 +36,6 @@ _NEAR_MM = 4.0  # standard deviation of the neighbourhood
 _APART_MM = 12.0  # from one place to the next, and to what was clicked
 _COARSE_MM = 3.0  # voxels are joined up to this side before their neighbourhoods are looked at
 _LEAST_ML = 0.01  # expected to be wrong
-_MOST = 1000  # pieces of uptake that are looked at, largest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +86,9 @@ def _unlabelled_uptake(state: State, pet: Float[np.ndarray, "z y x"]) -> Bool[np
     if box is None:
         return hot
     numbers, _ = components(hot[box])
-    ml = np.bincount(numbers.ravel())[: _MOST + 1] * state.grid.voxel_ml
-    fits = np.zeros(int(numbers.max()) + 1, dtype=bool)
-    fits[1 : len(ml)] = (ml[1:] >= UPTAKE_ML[0]) & (ml[1:] <= UPTAKE_ML[1])
+    ml = np.bincount(numbers.ravel()) * state.grid.voxel_ml
+    fits = (ml >= UPTAKE_ML[0]) & (ml <= UPTAKE_ML[1])
+    fits[0] = False  # what isn't hot
     hot[box] = fits[numbers]
     return hot
 
