@@ -114,17 +114,19 @@ def verdict(fine: bool) -> str:
     return "yes" if fine else "**no**"
 
 
+def begun(title: str, asked: str, head: str) -> list[str]:
+    """A section up to its table's first row."""
+    return [f"## {title}", "", asked, "", head, "|" + "---|" * (head.count("|") - 1)]
+
+
 def each_lesion(results: dict[str, Any]) -> list[str]:
     """One click a lesion against none."""
-    lines = [
-        "## One click in each lesion",
-        "",
+    lines = begun(
+        "One click in each lesion",
         "Points of Dice more than without a click; asked from the CT alone: 5 for both classes. "
         "*Alone*: then what nobody clicked is deleted in one edit.",
-        "",
         "| scan | class | one click | reached | alone |",
-        "|---|---|---|---|---|",
-    ]
+    )
     for scan, name, of in each(results):
         none, one, alone = of.dice([AUTOMATIC, ("each-lesion", 1), ("each-lesion-alone", 1)])
         gain = apart(one, none)
@@ -135,15 +137,12 @@ def each_lesion(results: dict[str, Any]) -> list[str]:
 
 def step_by_step(results: dict[str, Any]) -> list[str]:
     """Corrective clicks, one a class and step."""
-    lines = [
-        "## Corrective clicks, one a class in each step",
-        "",
+    lines = begun(
+        "Corrective clicks, one a class in each step",
         "Mean Dice after so many clicks a class. Asked: no step loses more than 0.3 points, and "
         "five beat one.",
-        "",
         "| scan | class | 0 | 1 | 2 | 3 | 4 | 5 | worst step | five less one | p | reached |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    )
     for scan, name, of in each(results):
         rows = of.dice(IDEAL)
         means = [mean(one) for one in rows]
@@ -158,18 +157,15 @@ def step_by_step(results: dict[str, Any]) -> list[str]:
 
 def distances(results: dict[str, Any]) -> list[str]:
     """HD where the automatic answer had something far from the truth."""
-    lines = [
-        "## Hausdorff distance where something was far off",
-        "",
+    lines = begun(
+        "Hausdorff distance where something was far off",
         "Scans in which the automatic answer invented something and its HD was over "
         f"{FAR_MM:.0f} mm, which is farther than a click reaches. Median HD in mm; a class that is "
         "rightly empty in the end counts 0. Asked after five corrective clicks a class: at most "
         "10. *Alone*: one click a lesion, and all else deleted.",
-        "",
         "| scan | class | scans | automatic | five clicks a class | reached "
         "| one a lesion, alone |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    )
     for scan, name, of in each(results):
         far = [
             one
@@ -198,16 +194,13 @@ def distance(measured: dict[str, Any]) -> float:
 
 def unsteady(results: dict[str, Any]) -> list[str]:
     """A hand that slips and is sometimes wrong."""
-    lines = [
-        "## An unsteady hand",
-        "",
+    lines = begun(
+        "An unsteady hand",
         "Off by 3 mm along each axis (standard deviation), and wrong one time in twenty, against "
         "the same user without fault; points of Dice after five clicks a class. Asked: at most 3 "
         "lost.",
-        "",
         "| scan | class | difference | reached |",
-        "|---|---|---|---|",
-    ]
+    )
     for scan, name, of in each(results):
         ideal, human = of.dice([("corrective", 5), ("unsteady", 5)])
         found = apart(human, ideal)
@@ -217,18 +210,15 @@ def unsteady(results: dict[str, Any]) -> list[str]:
 
 def guided(results: dict[str, Any]) -> list[str]:
     """Clicks where the session suggests them."""
-    lines = [
-        "## Where the session suggests",
-        "",
+    lines = begun(
+        "Where the session suggests",
         "Ten clicks at the places that `suggest` ranks first; the truth says only what is there. "
         "Points of Dice gained on the automatic answer, as the truth-driven user's ten gain them "
         "and as ten at random places of the predicted border and middles do. Asked: 70 % of the "
         "former, more than the latter.",
-        "",
         "| scan | class | truth-driven | suggested | share | random places | suggested less random "
         "| reached |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    )
     users = [AUTOMATIC, ("corrective", 5), ("suggested", 5), ("predicted-places", 5)]
     for scan, name, of in each(results):
         none, best, ours, chance = of.dice(users)
