@@ -29,7 +29,7 @@ from hnuiseg.interaction import prompts, stage_one_clicks
 from hnuiseg.networks import Precision, ResidualEncoderUNet, build, lower_precision, patch_masks
 from hnuiseg.preprocessing import ct_padding
 from hnuiseg.training.data import parts_of, samples_of
-from hnuiseg.training.losses import loss_of_each
+from hnuiseg.training.losses import Terms, loss_of_each
 from hnuiseg.training.patches import Patches
 from hnuiseg.training.recipe import PAPER, SCALES
 from hnuiseg.training.sample_store import StoredSample
@@ -142,7 +142,7 @@ def steps_a_second(
             images = images.contiguous(memory_format=torch.channels_last_3d)
         with patch_masks(network, 0.05, [step], numbers), lower_precision(cpu, precision):
             found = network.every_scale(images)
-        loss = loss_of_each([one.float() for one in found], labels, every_scale=False)
+        loss = loss_of_each([one.float() for one in found], labels, Terms())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

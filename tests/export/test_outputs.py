@@ -290,13 +290,26 @@ def test_voxels_not_sampled_are_marked_in_the_report(tmp_path: Path) -> None:
     assert "not sampled." in page  # the caption of what is darkened
 
 
-def test_what_is_too_small_to_be_drawn_is_said_everywhere(tmp_path: Path) -> None:
-    left_out = (NotDrawn("GTVn", 0.31, (12.0, -4.0, 100.5)), NotDrawn("GTVn", 0.1, (1.0, 2.0, 3.0)))
+def test_what_is_too_doubtful_to_be_drawn_is_said_everywhere(tmp_path: Path) -> None:
+    left_out = (
+        NotDrawn("GTVn", 0.31, 0.75, (12.0, -4.0, 100.5)),
+        NotDrawn("GTVn", 0.1, 0.5, (1.0, 2.0, 3.0)),
+    )
     prediction = replace(made_prediction(ball_labels()), not_drawn=left_out)
     result, described = run(tmp_path / "out", made_case(), prediction, DEFAULT_FORMATS)
     assert described["not_drawn"] == [
-        {"class_name": "GTVn", "volume_ml": 0.31, "middle_mm": [12.0, -4.0, 100.5]},
-        {"class_name": "GTVn", "volume_ml": 0.1, "middle_mm": [1.0, 2.0, 3.0]},
+        {
+            "class_name": "GTVn",
+            "volume_ml": 0.31,
+            "peak_probability": 0.75,
+            "middle_mm": [12.0, -4.0, 100.5],
+        },
+        {
+            "class_name": "GTVn",
+            "volume_ml": 0.1,
+            "peak_probability": 0.5,
+            "middle_mm": [1.0, 2.0, 3.0],
+        },
     ]
     said = "2 GTVn (largest 0.31 ml)"
     assert said in result.summary()

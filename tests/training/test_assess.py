@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hnuiseg.cohorts import read_cached
 from hnuiseg.errors import InputRefused, OutputFailed, WrongCall
 from hnuiseg.evaluation import evaluate, evaluate_many
-from hnuiseg.inference import Field, PredictOptions, predict
+from hnuiseg.inference import Field, Least, PredictOptions, drawn, likeliest, predict
 from hnuiseg.interaction import (
     Canvas,
     CaseNetwork,
@@ -188,13 +188,13 @@ def test_within_regions_nothing_changes_far_from_every_click(data: Path) -> None
     (ref, *_) = _tested(data)
     sample = ref.sample(replace(TINY.settings, working_spacing=None))
     network = Random()
-    automatic = Answer(Question(), network.probabilities(sample))
+    automatic = Answer.plain(Question(), network.probabilities(sample))
     local = WithinRegions(sample, network, automatic, with_pet=True)
     (a, b, c), (d, e, f) = ([int(n * part) for n in sample.shape] for part in (0.3, 0.7))
     at = ((a, b, c), (d, e, f))
     clicks = (Click("GTVp", True, at[0]), Click("GTVn", False, at[1]))
-    first = local(Question(clicks[:1]))
-    both = local(Question(clicks))
+    first = local(Question(clicks[:1])).probabilities
+    both = local(Question(clicks)).probabilities
     places = np.moveaxis(np.indices(sample.shape), 0, -1) * sample.spacing
     near = [np.linalg.norm(places - np.array(i) * sample.spacing, axis=-1) <= 40 for i in at]
     for found, where in ((first, near[0]), (both, near[0] | near[1])):
@@ -203,7 +203,7 @@ def test_within_regions_nothing_changes_far_from_every_click(data: Path) -> None
         assert not np.array_equal(found, automatic.probabilities)
     assert both.argmax(0)[at[0]] == 1
     assert both.argmax(0)[at[1]] != 2
-    assert local(Question(clicks)).tobytes() == both.tobytes()
+    assert local(Question(clicks)).probabilities.tobytes() == both.tobytes()
 
 
 def test_within_regions_the_truth_is_found_click_by_click(data: Path) -> None:
@@ -410,14 +410,15 @@ def test_a_user_sees_the_last_answer_and_stops_when_content() -> None:
     part[7:] = 0
     asked: list[Question] = []
 
-    def probabilities(labels: np.ndarray) -> np.ndarray:
-        return np.stack([labels == k for k in range(3)]).astype(np.float32)
+    def answer(question: Question, labels: np.ndarray) -> Answer:
+        sure = np.stack([labels == k for k in range(3)]).astype(np.float32)
+        return Answer.plain(question, sure)
 
-    def ask(question: Question) -> np.ndarray:
+    def ask(question: Question) -> Answer:
         asked.append(question)
-        return probabilities(part if len(asked) == 1 else truth)
+        return answer(question, part if len(asked) == 1 else truth)
 
-    automatic = Answer(Question(), probabilities(np.zeros_like(truth)))
+    automatic = answer(Question(), np.zeros_like(truth))
     scene = Scene(truth, (1.0, 1.0, 1.0))
     generator = np.random.default_rng(0)
     user = USERS["corrective"]
@@ -469,17 +470,22 @@ def test_law_11_nobody_is_measured_on_who_was_learnt_from(
     assert not (tmp_path / "out").exists()
 
 
-def test_within_regions_is_what_a_session_answers(data: Path) -> None:
+@pytest.mark.parametrize("least_peak", [None, (0.6, 0.6)])
+def test_within_regions_is_what_a_session_answers(
+    data: Path, least_peak: tuple[float, float] | None
+) -> None:
     """On the CT's own grid, where both can be compared voxel by voxel."""
     with small_network_registered():
         model = small_model(working_spacing=None)
+        model = replace(model, settings=replace(model.settings, least_peak=least_peak))
         for ref in _tested(data):
             case = read_cached(ref.folder).case
             sample, network = ref.sample(model.settings), WholeAnswers(model, torch.device("cpu"))
             field = Field.of(case, None).box
-            local = WithinRegions(
-                sample, network, Answer(Question(), network.probabilities(sample))
-            )
+            sure = network.probabilities(sample)
+            grid = Grid.axial(sample.shape, sample.spacing)
+            kept = drawn(likeliest(sure), sure, grid, Least.of(model.settings)).labels
+            local = WithinRegions(sample, network, Answer(Question(), sure, kept))
             canvas = Canvas(
                 Start.of_prediction(predict(case, model, PredictOptions(uncertainty=False)))
             )
@@ -496,5 +502,5 @@ def test_within_regions_is_what_a_session_answers(data: Path) -> None:
                 layers.append(change.layer(len(layers) + 1, edit))
                 canvas.put(layers[-1])
                 there = canvas.state.probabilities[(slice(None), *field)]
-                np.testing.assert_allclose(answered, there, atol=1e-5)
-                assert np.array_equal(answered.argmax(0), canvas.state.labels[field])
+                np.testing.assert_allclose(answered.probabilities, there, atol=1e-5)
+                assert np.array_equal(answered.labels, canvas.state.labels[field])

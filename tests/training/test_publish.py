@@ -212,7 +212,7 @@ def test_what_is_no_ensemble_is_refused(run: Path) -> None:
         ensemble_bytes([one, replace(one, settings=settings, sha256="1")], "two", "")
 
 
-def test_a_least_volume_goes_with_the_file_and_changes_nothing_else(
+def test_a_least_volume_or_peak_goes_with_the_file_and_changes_nothing_else(
     run: Path, tmp_path: Path
 ) -> None:
     model = _written(published(run, None, None, least_ml=(1.0, 0.5)), tmp_path, "least")
@@ -224,6 +224,8 @@ def test_a_least_volume_goes_with_the_file_and_changes_nothing_else(
         republished(again, None, least_ml=(1.0, 0.5))
         == (tmp_path / "least.safetensors").read_bytes()
     )
+    peak = _written(republished(model, None, least_peak=(0.9, 0.8)), tmp_path, "peak")
+    assert peak.settings == replace(model.settings, least_peak=(0.9, 0.8))
     named = _written(republished(model, "mine"), tmp_path, "named")
     assert named.settings == model.settings
     assert named.card == replace(model.card, name="mine")

@@ -16,7 +16,7 @@ from hnuiseg.errors import InputRefused
 from hnuiseg.networks import ResidualEncoderUNet, build, patch_masks
 from hnuiseg.training.data import EVERYONE, parts_of, samples_of
 from hnuiseg.training.loop import LOSSES
-from hnuiseg.training.losses import loss_of_each
+from hnuiseg.training.losses import Terms, loss_of_each
 from hnuiseg.training.patches import Patches
 from hnuiseg.training.run import Stage, check_crew, model_before, run_stage
 from hnuiseg.training.workers import Alone, workers
@@ -89,7 +89,7 @@ def test_gradients_are_the_mean_of_the_patches(tmp_path: Path) -> None:
         network.zero_grad()
         images, labels = patches.batch(5, numbers)
         with patch_masks(network, 0.3, [7, 5], numbers):
-            loss = loss_of_each(network.every_scale(images), labels, every_scale=True)
+            loss = loss_of_each(network.every_scale(images), labels, Terms(every_scale=True))
         loss.backward()  # type: ignore[no-untyped-call]
         return [p.grad.clone() for p in network.parameters() if p.grad is not None]
 

@@ -13,6 +13,7 @@ from hnuiseg.errors import OutputFailed
 from hnuiseg.networks import Precision, ResidualEncoderUNet
 from hnuiseg.training import PhantomRecipe, make_phantom_model
 from hnuiseg.training.augment import augmented, without_pet
+from hnuiseg.training.lesion_loss import lesion_dice_loss, surroundings
 from hnuiseg.training.loop import Batch, Schedule, train
 from hnuiseg.training.losses import loss_at_every_scale, segmentation_loss, soft_dice_loss
 from hnuiseg.training.phantom_figures import FRESH_SEED
@@ -44,7 +45,7 @@ def test_dice_loss_by_hand() -> None:
 def test_a_wrong_voxel_in_a_healthy_patch_costs_as_much_as_one_beside_a_lesion() -> None:
     labels = torch.zeros(2, 4, 4, 4, dtype=torch.long)
     labels[0, 1, 1, 1] = 1
-    right = 30.0 * torch.nn.functional.one_hot(labels, 3).movedim(-1, 1).float()
+    right = _certain(labels)
 
     def wrong_at(patch: int) -> float:
         logits = right.clone()
@@ -55,9 +56,65 @@ def test_a_wrong_voxel_in_a_healthy_patch_costs_as_much_as_one_beside_a_lesion()
     assert wrong_at(1) > soft_dice_loss(right, labels).item() + 0.1
 
 
+def _certain(labels: torch.Tensor) -> torch.Tensor:
+    return 30.0 * torch.nn.functional.one_hot(labels, 3).movedim(-1, 1).float()
+
+
+def test_inventing_a_class_that_is_absent_costs_more_the_more_is_invented() -> None:
+    """Nothing for nothing; K voxels cost half of the class' term; if K is 0, nothing does."""
+    labels = torch.zeros(1, 6, 6, 6, dtype=torch.long)
+    labels[0, 0, 0, :3] = 1
+
+    def extra(voxels: int) -> float:
+        answer = labels.clone()
+        answer[0, 3].view(-1)[:voxels] = 2
+        with_k, without = (soft_dice_loss(_certain(answer), labels, k).item() for k in (8.0, 0.0))
+        return 3 * (with_k - without)
+
+    costs = [extra(voxels) for voxels in (0, 1, 8, 30)]
+    assert costs[0] == pytest.approx(0.0, abs=1e-6)
+    assert costs[1] == pytest.approx(1 / 9, rel=1e-4)
+    assert costs[2] == pytest.approx(1 / 2, rel=1e-4)
+    assert costs == sorted(costs)
+
+
+def test_a_small_lesion_counts_as_much_as_a_large_one() -> None:
+    labels = torch.zeros(1, 12, 12, 24, dtype=torch.long)
+    labels[0, 2:8, 2:8, 2:8], labels[0, 5:7, 5:7, 18:20] = 2, 2
+    assert lesion_dice_loss(_certain(labels), labels).item() == pytest.approx(0.0, abs=1e-4)
+    for side in (slice(0, 12), slice(12, None)):
+        answer = labels.clone()
+        answer[..., side] = 0
+        assert lesion_dice_loss(_certain(answer), labels).item() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_what_is_invented_counts_against_the_nearest_lesion_alone() -> None:
+    labels = torch.zeros(1, 12, 12, 24, dtype=torch.long)
+    labels[0, 2:4, 2:4, 2:4], labels[0, 5:7, 5:7, 18:20] = 1, 1
+    answer = labels.clone()
+    answer[0, 9:11, 9:11, 20:22] = 1  # 8 voxels beside a lesion of 8
+    half = 1 - 2 * 8 / (8 + 16)
+    assert lesion_dice_loss(_certain(answer), labels).item() == pytest.approx(half / 2, abs=1e-4)
+    unknown = torch.where((answer == 1) & (labels == 0), 255, labels)
+    assert lesion_dice_loss(_certain(answer), unknown).item() == pytest.approx(0.0, abs=1e-4)
+    none = torch.zeros_like(labels)
+    assert lesion_dice_loss(_certain(answer), none).item() == 0.0
+
+
+@given(seed=st.integers(0, 10_000))
+def test_every_voxel_lies_in_the_surroundings_of_one_lesion(seed: int) -> None:
+    """Of its own where it is one's; and one lesion alone has everything: equation 2 for a class."""
+    generator = np.random.default_rng(seed)
+    mask = torch.from_numpy(generator.random(SHAPE) < 0.02)
+    mask[0, 0, 0] = True
+    numbered, nearest = surroundings(mask)
+    assert bool((nearest[mask] == numbered[mask]).all())
+    assert set(nearest.flatten().tolist()) == set(range(1, int(numbered.max()) + 1))
+
+
 def test_loss_is_least_for_the_truth() -> None:
     labels = _sample(1).labels[None].long()
-    certain = 30.0 * torch.nn.functional.one_hot(labels, 3).movedim(-1, 1).float()
+    certain = _certain(labels)
     assert segmentation_loss(certain, labels).item() == pytest.approx(0.0, abs=1e-4)
     assert segmentation_loss(-certain, labels).item() > 1.0
 
@@ -67,10 +124,7 @@ def test_every_scale_is_held_to_the_truth_and_the_finest_counts_most() -> None:
     blocks = torch.zeros(1, 2, 2, 2, dtype=torch.long)
     blocks[0, 0, 1, 1], blocks[0, 1, 0, 0] = 1, 2
     labels = blocks.repeat_interleave(4, 1).repeat_interleave(4, 2).repeat_interleave(4, 3)
-    right = [
-        30.0 * torch.nn.functional.one_hot(labels[:, ::k, ::k, ::k], 3).movedim(-1, 1).float()
-        for k in (4, 2, 1)
-    ]
+    right = [_certain(labels[:, ::k, ::k, ::k]) for k in (4, 2, 1)]
     assert loss_at_every_scale(right, labels).item() == pytest.approx(0.0, abs=1e-4)
     faults = []
     for scale in range(3):

@@ -52,7 +52,7 @@ _SCANS = {"both": ("PET/CT", "CT"), "pet-ct": ("PET/CT",), "ct": ("CT",)}
 @click.option(
     "--every-component",
     is_flag=True,
-    help="Components under the model's least volume, which no click confirmed, count as drawn too.",
+    help="Components that reach too little for the model, and no click confirmed, count as drawn.",
 )
 @click.option(
     "--scan",

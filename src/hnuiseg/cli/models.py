@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from hnuiseg.models import ModelFile
+    from hnuiseg.models import ModelFile, ModelSettings
 
 
 @click.command()
@@ -38,7 +38,7 @@ def _described(model: "ModelFile", default: bool) -> str:
         "made by": card.command,
         **({"classes": card.classes} if card.classes else {}),
         "limits": card.limits,
-        **({"not drawn": _least(model.settings.least_ml)} if model.settings.least_ml else {}),
+        **({"not drawn": said} if (said := _not_drawn(model.settings)) else {}),
         "sha256": model.sha256,
     }
     figures = {f"  {name}": f"{value:.3f}" for name, value in card.figures.items()}
@@ -46,5 +46,11 @@ def _described(model: "ModelFile", default: bool) -> str:
     return "\n".join([head, *(f"  {key}: {value}" for key, value in {**lines, **figures}.items())])
 
 
-def _least(ml: tuple[float, float]) -> str:
-    return f"components of GTVp under {ml[0]:g} ml and of GTVn under {ml[1]:g} ml"
+def _not_drawn(settings: "ModelSettings") -> str:
+    ml, peak = settings.least_ml, settings.least_peak
+    said = []
+    if ml:
+        said.append(f"components of GTVp under {ml[0]:g} ml and of GTVn under {ml[1]:g} ml")
+    if peak:
+        said.append(f"of GTVp nowhere {peak[0]:g} probable and of GTVn nowhere {peak[1]:g}")
+    return "; ".join(said)

@@ -70,6 +70,13 @@ def calibrate(
     help="Components of GTVp and of GTVn under so many ml are listed and not drawn; default: every "
     "one is drawn. Choose it on patients kept for calibration (`hnuiseg assess`).",
 )
+@click.option(
+    "--least-peak",
+    type=(click.FloatRange(0.0, 0.99), click.FloatRange(0.0, 0.99)),
+    metavar="GTVP GTVN",
+    help="Components of GTVp and of GTVn whose probability nowhere reaches so much are listed and "
+    "not drawn. Choose it on patients kept for calibration, too.",
+)
 def publish(
     source: Path,
     out: Path,
@@ -77,19 +84,24 @@ def publish(
     name: str | None,
     half: bool,
     least_ml: tuple[float, float] | None,
+    least_peak: tuple[float, float] | None,
 ) -> None:
     """Make the model file of RUN with its card: figures, licence of the data, temperatures.
 
-    RUN may be a model file, too: the same weights and card, then, under another name or least
-    volume. `hnuiseg segment --model FILE` takes what is made."""
+    RUN may be a model file, too: the same weights and card, then, under another name, least
+    volume or least peak. `hnuiseg segment --model FILE` takes what is made."""
     from hnuiseg.files import atomic_write
     from hnuiseg.models import read_model
     from hnuiseg.training import published, republished
 
     if source.is_dir():
-        content = published(source, stage, name, half=half, least_ml=least_ml)
+        content = published(
+            source, stage, name, half=half, least_ml=least_ml, least_peak=least_peak
+        )
     elif stage is None:
-        content = republished(read_model(source), name, half=half, least_ml=least_ml)
+        content = republished(
+            read_model(source), name, half=half, least_ml=least_ml, least_peak=least_peak
+        )
     else:
         raise WrongCall(
             f"--stage {stage} of {source.name}", "a stage of a run's folder", "leave --stage out"

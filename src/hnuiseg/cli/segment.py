@@ -44,7 +44,7 @@ from hnuiseg.cli.source import Source, read_case, source_arguments
 @click.option(
     "--every-component",
     is_flag=True,
-    help="Draw components under the model's least volume too, which are only listed otherwise.",
+    help="Draw components that reach too little for the model, which are only listed otherwise.",
 )
 @click.option("--variance", is_flag=True, help="Write the variance over members per class too.")
 @formats_option

@@ -51,7 +51,7 @@ class Result:
     voting: Voting | None  # None: one deterministic pass
     lesions: tuple[Lesion, ...]
     totals: tuple[Total, ...]
-    not_drawn: tuple[NotDrawn, ...]  # under the model's least volume
+    not_drawn: tuple[NotDrawn, ...]  # that reach too little for the model
     files: tuple[str, ...]  # names within the output folder
     not_written: tuple[NotWritten, ...]
     uptake_outside: tuple[Uptake, ...]  # high uptake beyond what was searched; not contoured
@@ -75,7 +75,7 @@ class Result:
         return f"{count} lesion{'s' if count > 1 else ''} found: {', '.join(parts)}"
 
     def not_drawn_said(self) -> str:
-        """What was too small to be drawn, in a line; empty where nothing was."""
+        """What was too doubtful to be drawn, in a line; empty where nothing was."""
         if not self.not_drawn:
             return ""
         parts = []
@@ -83,7 +83,8 @@ class Result:
             own = [one.volume_ml for one in self.not_drawn if one.class_name == name]
             if own:
                 parts.append(f"{len(own)} {name} (largest {max(own):.2f} ml)")
-        return f"Not drawn, as too small for this model to be believed: {', '.join(parts)}"
+        listed = ", ".join(parts)
+        return f"Not drawn, as too small or too doubtful for this model to be believed: {listed}"
 
     def to_json(self) -> str:
         """JSON with keys in a fixed order, numbers to nine digits, and never NaN."""

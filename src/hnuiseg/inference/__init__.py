@@ -1,9 +1,9 @@
 """Windows, stochastic members, uncertainty: a `Case` and a `ModelFile` to a `Prediction`."""
 
+from hnuiseg.inference.drawn import Drawn, Least, Pair, drawn
 from hnuiseg.inference.engine import network_for
 from hnuiseg.inference.hardware import Hardware
 from hnuiseg.inference.inputs import CHANNELS
-from hnuiseg.inference.least_volume import Drawn, LeastMl, drawn
 from hnuiseg.inference.members import (
     LARGEST_ANGLE,
     NOISE_STD,
@@ -33,10 +33,11 @@ __all__ = [
     "Field",
     "Flip",
     "Hardware",
-    "LeastMl",
+    "Least",
     "Member",
     "Noise",
     "NotDrawn",
+    "Pair",
     "PredictOptions",
     "Prediction",
     "Rotation",

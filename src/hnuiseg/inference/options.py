@@ -21,7 +21,7 @@ class PredictOptions:
     With `exact` every approximation is off: the model's own windows, half overlapping, in float32.
     Without it a network that allows it sees larger windows (`hnuiseg.inference.passes`).
 
-    With `every_component` the model's least volumes are set aside, and every component is drawn.
+    With `every_component` what the model asks of components is set aside, and each is drawn.
     """
 
     members: int = 10

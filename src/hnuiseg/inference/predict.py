@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from hnuiseg.errors import WrongCall
+from hnuiseg.inference.drawn import Least, drawn
 from hnuiseg.inference.engine import TorchEngine
 from hnuiseg.inference.hardware import Hardware, threads_of
 from hnuiseg.inference.inputs import body_field, network_inputs
-from hnuiseg.inference.least_volume import LeastMl, drawn
 from hnuiseg.inference.members import NOISE_STD
 from hnuiseg.inference.options import PredictOptions
 from hnuiseg.inference.passes import Passes, Progress
@@ -78,8 +78,8 @@ def predict(
         settings = _settings(field.whole, passes, hardware)
         del passes
         temperature = model.settings.temperature(case.pet is not None)
-        least_ml = None if options.every_component else model.settings.least_ml
-        return _on_the_ct(sums, field, case.ct.grid, options, temperature, least_ml, settings)
+        least = Least() if options.every_component else Least.of(model.settings)
+        return _on_the_ct(sums, field, case.ct.grid, options, temperature, least, settings)
 
 
 def _on_the_ct(
@@ -88,7 +88,7 @@ def _on_the_ct(
     stored: Grid,
     options: PredictOptions,
     temperature: float | None,
-    least_ml: LeastMl | None,
+    least: Least,
     settings: dict[str, str],
 ) -> Prediction:
     """What the sums say, on the CT's grid, axes in stored order."""
@@ -106,10 +106,11 @@ def _on_the_ct(
             spread = field.placed_each(torch.nan_to_num(sums.variance()), (0.0, 0.0, 0.0))
             variance = field.stored_each(spread)
             variance[:, votes < LEAST_VOTES] = np.nan
-    kept = drawn(field.stored(likeliest(probabilities)), stored, least_ml)
+    stored_probabilities = field.stored_each(probabilities)
+    kept = drawn(field.stored(likeliest(probabilities)), stored_probabilities, stored, least)
     return Prediction(
         labels=kept.labels,
-        probabilities=field.stored_each(probabilities),
+        probabilities=stored_probabilities,
         entropy=field.stored(predictive.numpy()),
         mutual_information=shared,
         variance=variance,
@@ -146,9 +147,13 @@ def _settings(working: Grid, passes: Passes, hardware: Hardware) -> dict[str, st
     }
     if model.settings.networks > 1:
         settings["networks"] = str(model.settings.networks)
-    if model.settings.least_ml is not None:
-        least = " and ".join(f"{ml:g}" for ml in model.settings.least_ml)
-        settings["least volume (GTVp and GTVn; ml)"] = "none" if options.every_component else least
+    for what, pair in (
+        ("least volume (GTVp and GTVn; ml)", model.settings.least_ml),
+        ("least peak probability (GTVp and GTVn)", model.settings.least_peak),
+    ):
+        if pair is not None:
+            said = " and ".join(f"{least:g}" for least in pair)
+            settings[what] = "none" if options.every_component else said
     settings["exact"] = str(options.exact).lower()
     if options.uncertainty:
         settings["dropout rate"] = str(model.settings.dropout_rate)

@@ -12,10 +12,11 @@ CLASSES = ("background", "GTVp", "GTVn")  # label values 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class NotDrawn:
-    """A component under the model's least volume: likely somewhere, drawn nowhere."""
+    """A component under the model's least volume or least peak: listed, drawn nowhere."""
 
     class_name: str
     volume_ml: float
+    peak_probability: float  # of its class, in its most probable voxel
     middle_mm: tuple[float, float, float]  # LPS
 
 
@@ -40,4 +41,4 @@ class Prediction:
     seed: int
     settings: dict[str, str]  # provenance: model name, hash, device, precision, spacing, window
     temperature: float | None = None  # that calibrates `probabilities`; None: nobody measured it
-    not_drawn: tuple[NotDrawn, ...] = ()  # components under the model's least volume
+    not_drawn: tuple[NotDrawn, ...] = ()  # components under the model's least volume or peak

@@ -19,6 +19,7 @@ _MOST_SETTINGS = 64
 _MOST_NETWORKS = 32
 _TEMPERATURE = (0.05, 20.0)
 _MOST_LEAST_ML = 5.0  # a node of 2 cm: whoever leaves out more hides disease
+_MOST_LEAST_PEAK = 0.99  # of a probability; beyond it lies rounding
 _DEEPEST = 3  # lists within lists
 
 
@@ -38,6 +39,7 @@ class ModelSettings:
     networks: int = 1  # weight sets in the file: an ensemble's members, asked in turn
     extra_channels: tuple[str, ...] = ()  # beyond images and prompts, in the network's order
     least_ml: tuple[float, float] | None = None  # GTVp, GTVn: smaller components aren't drawn
+    least_peak: tuple[float, float] | None = None  # nor those that nowhere are so probable
     click_encoding: str = "ball"  # or "edt": how a click is drawn (`hnuiseg.interaction`)
 
     @property
@@ -70,6 +72,7 @@ def check_settings(settings: ModelSettings) -> None:
     for pair, known, what in (
         (settings.temperatures, _is_temperature, "temperatures"),
         (settings.least_ml, _is_least_ml, "least volumes"),
+        (settings.least_peak, _is_least_peak, "least peaks"),
     ):
         if pair is not None and not (len(pair) == 2 and all(map(known, pair))):
             raise ValueError(f"{what} {pair}")
@@ -104,6 +107,10 @@ def _is_temperature(value: float | None) -> bool:
 
 def _is_least_ml(value: float | None) -> bool:
     return value is not None and _is_number(value) and 0 <= value <= _MOST_LEAST_ML
+
+
+def _is_least_peak(value: float | None) -> bool:
+    return value is not None and _is_number(value) and 0 <= value <= _MOST_LEAST_PEAK
 
 
 def _is_spacing(value: float) -> bool:

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from hnuiseg.errors import InputRefused
-from hnuiseg.inference import LeastMl
-from hnuiseg.models import ModelFile, model_bytes, read_model
+from hnuiseg.inference import Pair
+from hnuiseg.models import ModelFile, ModelSettings, model_bytes, read_model
 from hnuiseg.training.calibrate import CALIBRATION, SCANS, temperatures
 from hnuiseg.training.licence import commercial_too
 from hnuiseg.training.recipe import STAGES
@@ -37,18 +37,20 @@ def published(
     name: str | None,
     *,
     half: bool = False,
-    least_ml: LeastMl | None = None,
+    least_ml: Pair | None = None,
+    least_peak: Pair | None = None,
 ) -> bytes:
     """The content of the model file to pass on; `half`: convolutions stored with 16 bits.
 
-    `least_ml`: of GTVp and GTVn; smaller components the file's users don't see drawn.
+    `least_ml`, `least_peak`: what a component of GTVp and of GTVn must reach; others the file's
+    users see listed, not drawn.
 
     Where the stage was calibrated, its temperatures go with it; elsewhere the card says that it
     wasn't. The strictest licence of everything that any stage learnt from has the say.
     """
     chosen, model = finished_stage(run, number)
     said = _calibration(stage_folder(run, chosen) / CALIBRATION, model)
-    card, settings = model.card, replace(model.settings, least_ml=least_ml)
+    card, settings = model.card, _with(model.settings, least_ml, least_peak)
     figures = dict(card.figures)
     limits = [card.limits]
     if said is None:
@@ -66,15 +68,28 @@ def published(
 
 
 def republished(
-    model: ModelFile, name: str | None, *, half: bool = False, least_ml: LeastMl | None = None
+    model: ModelFile,
+    name: str | None,
+    *,
+    half: bool = False,
+    least_ml: Pair | None = None,
+    least_peak: Pair | None = None,
 ) -> bytes:
-    """The content of a model file of the same weights and card, under another name or least volume.
+    """The content of a model file of the same weights and card, under another name or least.
 
     What isn't given stays as the file has it.
     """
-    settings = model.settings if least_ml is None else replace(model.settings, least_ml=least_ml)
+    settings = _with(model.settings, least_ml, least_peak)
     card = replace(model.card, name=name or model.card.name)
     return model_bytes(card, settings, halved(model.weights) if half else model.weights)
+
+
+def _with(settings: ModelSettings, least_ml: Pair | None, least_peak: Pair | None) -> ModelSettings:
+    return replace(
+        settings,
+        least_ml=least_ml or settings.least_ml,
+        least_peak=least_peak or settings.least_peak,
+    )
 
 
 def halved(

@@ -33,6 +33,8 @@ class Recipe:
     prompted: tuple[float, float, float] = (0.5, 0.0, 1.0)  # share of patches with clicks
     validate_every: int = 25  # epochs
     every_scale: bool = False  # the decoder's coarser answers are held to the truth too
+    absent_ml: float = 0.0  # invented of a class that a patch lacks: so much costs half its Dice
+    lesions: float = 0.0  # weight of every lesion's own Dice, to that of the classes'
     rounds: int = 0  # most rounds of corrections a patch; 0: clicks are drawn from labels, once
     placement: Placement = field(default_factory=Placement)  # of clicks in rounds
     each_lesion: float = 0.0  # share of first rounds with a click in every lesion, right or wrong
@@ -70,6 +72,8 @@ PLUS = Recipe(
     "plus",
     prompted=(0.6, 0.0, 0.6),  # the others keep the automatic answer good
     every_scale=True,
+    absent_ml=2.0,
+    lesions=0.5,
     rounds=3,
     each_lesion=0.3,
     pet_hidden=0.25,

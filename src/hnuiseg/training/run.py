@@ -26,12 +26,13 @@ from hnuiseg.training.data import Parts, samples_of
 from hnuiseg.training.first_masks import FirstMasks
 from hnuiseg.training.licence import all_licences
 from hnuiseg.training.loop import CHECKPOINT, Method, Schedule, train
-from hnuiseg.training.losses import loss_of_each
+from hnuiseg.training.losses import Terms, loss_of_each
 from hnuiseg.training.patches import Patches
 from hnuiseg.training.recipe import STAGES, Recipe, Scale
 from hnuiseg.training.sample_store import StoredSample
 from hnuiseg.training.validation import Validation, validation_rows
 from hnuiseg.training.workers import Workers
+from hnuiseg.volume import Triple
 
 RECORD = "run.json"
 MODEL = "model.safetensors"
@@ -166,8 +167,10 @@ def run_stage(
         key = [stage.seed, _DROPOUT, stage.number, step]
         return patch_masks(network, settings.dropout_rate, key, numbers)
 
+    terms = _terms(stage.recipe, settings.working_spacing or (1.0, 1.0, 1.0))
+
     def loss_of(logits: Any, labels: torch.Tensor) -> torch.Tensor:
-        return loss_of_each(logits, labels, every_scale=stage.recipe.every_scale)
+        return loss_of_each(logits, labels, terms)
 
     corrected = None
     if stage.recipe.rounds:
@@ -204,7 +207,13 @@ def _check_begin(stage: Stage) -> None:
     if stage.begin is None:
         return
     own = stage.scale.settings
-    theirs = replace(stage.begin.settings, temperatures=own.temperatures, least_ml=own.least_ml)
+    # what these say is of the model's answers, not of what it is shown
+    theirs = replace(
+        stage.begin.settings,
+        temperatures=own.temperatures,
+        least_ml=own.least_ml,
+        least_peak=own.least_peak,
+    )
     if theirs != own:
         names = [f.name for f in fields(own) if getattr(own, f.name) != getattr(theirs, f.name)]
         raise ModelMismatch(
@@ -310,6 +319,10 @@ def _network(stage: Stage) -> ResidualEncoderUNet:
             "name another --scale or --from",
         ) from error
     return network
+
+
+def _terms(recipe: Recipe, spacing: Triple) -> Terms:
+    return Terms(recipe.every_scale, recipe.absent_ml * 1000 / math.prod(spacing), recipe.lesions)
 
 
 def _watch(

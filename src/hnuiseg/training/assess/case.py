@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,12 @@ from hnuiseg.inference import (
     BACKGROUND,
     CLASSES,
     Field,
-    LeastMl,
+    Least,
     PredictOptions,
     drawn,
     likeliest,
 )
-from hnuiseg.interaction import Click, Robot, Scene
+from hnuiseg.interaction import Robot, Scene
 from hnuiseg.models import ModelFile, ModelSettings
 from hnuiseg.preprocessing import suv_again
 from hnuiseg.training.assess.guided import Guided
@@ -40,6 +40,7 @@ from hnuiseg.training.calibrate import SCANS
 from hnuiseg.training.data import CaseRef
 from hnuiseg.training.sample_store import StoredSample
 from hnuiseg.training.whole import WholeAnswers
+from hnuiseg.volume import Grid, components
 
 _CLICKS = 0x41535345  # purpose of random numbers
 
@@ -123,17 +124,20 @@ class _Scan:
         truth = self.sample.marks(self.sample.whole)[0]
         scene = Scene(truth, self.sample.spacing)
         nothing = Question()
-        automatic = Answer(nothing, self._asked(self.networks.labelling, nothing))
+        least = Least() if options.every_component else Least.of(self.networks.settings)
+        automatic = self._answer(self.networks.labelling, nothing, least)
         for name in options.users:
             user = USERS[name]
             generator = self._generator(options.seed, sha256, user)
-            ask, robot = self._session(user, automatic, options)
-            least_ml = None if options.every_component else self.networks.settings.least_ml
-            if user.only_confirmed:
-                least_ml = (math.inf, math.inf)
+            ask, robot = self._session(user, automatic, options, least)
             for step, answer in answers_to(user, robot, ask, automatic, scene, generator):
                 on_ct = self._on_ct(answer.probabilities)
-                shown = self._shown(likeliest(on_ct), answer.question.clicks, least_ml)
+                kept = answer.labels
+                if user.only_confirmed:
+                    kept = self._kept(answer, Least(ml=(math.inf, math.inf)))
+                shown = likeliest(on_ct)
+                if not np.array_equal(kept, likeliest(answer.probabilities)):
+                    shown = self._of(kept, shown)
                 row = {
                     "scan": self.scan,
                     "user": name,
@@ -148,12 +152,14 @@ class _Scan:
                 else:
                     yield row | self._doubted(self.networks.members, answer.question, shown, on_ct)
 
-    def _session(self, user: User, automatic: Answer, options: AssessOptions) -> tuple[Ask, Robot]:
+    def _session(
+        self, user: User, automatic: Answer, options: AssessOptions, least: Least
+    ) -> tuple[Ask, Robot]:
         """What answers one user's clicks, and the robot that makes them."""
         network = self.networks.labelling
         if not options.within_region:
             assert user.robot is not None  # `AssessOptions` refuses others
-            return lambda question: self._asked(network, question), user.robot
+            return lambda question: self._answer(network, question, least), user.robot
         with_pet = self.scan == SCANS[0]
         doubt = suv = None
         if user.robot is None and self.networks.members is not None:
@@ -192,27 +198,39 @@ class _Scan:
             self.sample, question.clicks, question.before, with_pet=self.scan == SCANS[0]
         )
 
+    def _answer(self, network: Network, question: Question, least: Least) -> Answer:
+        answer = Answer.plain(question, self._asked(network, question))
+        return replace(answer, labels=self._kept(answer, least))
+
     def _on_ct(self, working: Float[np.ndarray, "3 z y x"]) -> Float[np.ndarray, "3 a b c"]:
         placed = self.field.placed_each(torch.from_numpy(working), BACKGROUND)
         return self.field.stored_each(placed)
 
-    def _shown(
-        self,
-        labels: UInt8[np.ndarray, "a b c"],
-        clicks: tuple[Click, ...],
-        least_ml: LeastMl | None,
-    ) -> UInt8[np.ndarray, "a b c"]:
-        """Without what is under a least volume and was confirmed by no click."""
-        (z, y, x), whole = self.field.box, self.field.whole
-        working = whole.cropped((z.start, y.start, x.start), self.sample.shape)
+    def _kept(self, answer: Answer, least: Least) -> UInt8[np.ndarray, "z y x"]:
+        """The answer's labels without what reaches too little and no click confirmed."""
+        grid = Grid.axial(self.sample.shape, self.sample.spacing)
         gtvp, gtvn = (
-            working.to_world(np.array(places, dtype=float).reshape(-1, 3))
+            grid.to_world(np.array(places, dtype=float).reshape(-1, 3))
             for places in (
-                [c.index for c in clicks if c.positive and c.region == name] for name in CLASSES[1:]
+                [c.index for c in answer.question.clicks if c.positive and c.region == name]
+                for name in CLASSES[1:]
             )
         )
-        grid, reach_mm = self.found.truth.grid, max(whole.spacing)
-        return drawn(labels, grid, least_ml, (gtvp, gtvn), reach_mm).labels
+        reach_mm = max(grid.spacing)
+        kept = drawn(answer.labels, answer.probabilities, grid, least, (gtvp, gtvn), reach_mm)
+        return kept.labels
+
+    def _of(
+        self, kept: UInt8[np.ndarray, "z y x"], labels: UInt8[np.ndarray, "a b c"]
+    ) -> UInt8[np.ndarray, "a b c"]:
+        """Labels on the CT, without components of which nothing was kept on the working grid."""
+        there = self.field.stored(self.field.placed(torch.from_numpy(kept), beyond=0, order=0))
+        shown = labels.copy()
+        for value in range(1, len(CLASSES)):
+            numbered, _ = components(labels == value)
+            touched = np.unique(numbered[(there == value) & (labels == value)])
+            shown[(numbered > 0) & ~np.isin(numbered, touched)] = 0
+        return shown
 
     def _generator(self, seed: int, sha256: str, user: User) -> np.random.Generator:
         """The same clicks in whatever order cases and users are measured, and for one robot."""

@@ -22,7 +22,7 @@ class AssessOptions:
     members: int = 0  # behind the labels; 0: one pass without dropout
     uncertainty_members: int = 5  # behind calibration and ranking; 0: neither is measured
     within_region: bool = False  # a click changes its region alone, as in a session
-    every_component: bool = False  # those under the model's least volume count as drawn too
+    every_component: bool = False  # those that reach too little for the model count too
     seed: int = 0
     device: str = "cpu"
 

@@ -57,8 +57,8 @@ class WithinRegions:
         self._layers: list[Layer] = []
         self._seen = 0  # clicks
 
-    def __call__(self, question: Question) -> Float[np.ndarray, "3 z y x"]:
-        """Probabilities after all clicks of the question; those of earlier calls stand."""
+    def __call__(self, question: Question) -> Answer:
+        """The state after all clicks of the question; those of earlier calls stand."""
         for click in question.clicks[self._seen :]:
             edit = ClickEdit(click.region, position(click.index, self._grid), click.positive)
             try:
@@ -69,7 +69,8 @@ class WithinRegions:
             self._layers.append(layer)
             self._canvas.put(layer)
         self._seen = len(question.clicks)
-        return self._canvas.state.probabilities.copy()
+        state = self._canvas.state
+        return Answer(question, state.probabilities.copy(), state.labels.copy())
 
     def in_doubt(self, count: int) -> tuple[Index, ...]:
         """The voxels that a session would suggest now, the most promising first."""

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from hnuiseg.inference import likeliest
 from hnuiseg.interaction import Click, Human, Robot, Scene, one_after_the_other, robot
 from hnuiseg.interaction.boxes import Box
 from hnuiseg.interaction.clicks import Index
@@ -115,18 +116,19 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What it said to that: probabilities on the working grid."""
+    """What came of it, on the working grid: probabilities, and the labels that the user sees."""
 
     question: Question
     probabilities: Float[np.ndarray, "3 z y x"]
+    labels: UInt8[np.ndarray, "z y x"]
 
-    @property
-    def labels(self) -> UInt8[np.ndarray, "z y x"]:
-        """The likeliest class of each voxel."""
-        return self.probabilities.argmax(0).astype(np.uint8)
+    @classmethod
+    def plain(cls, question: Question, probabilities: Float[np.ndarray, "3 z y x"]) -> "Answer":
+        """Labelled by the likeliest class of each voxel."""
+        return cls(question, probabilities, likeliest(probabilities))
 
 
-Ask = Callable[[Question], Float[np.ndarray, "3 z y x"]]
+Ask = Callable[[Question], Answer]
 
 
 def answers_to(
@@ -146,8 +148,7 @@ def answers_to(
     def predict(clicks: tuple[Click, ...]) -> UInt8[np.ndarray, "z y x"]:
         nonlocal last
         if clicks:
-            question = Question(clicks, last.labels)
-            last = Answer(question, ask(question))
+            last = ask(Question(clicks, last.labels))
         return last.labels
 
     steps = user.measured_after[-1]
