@@ -59,6 +59,7 @@ def measured(case: Case, truth: Volume, model: Any) -> dict[str, Any]:
                 "class": lesion.region,
                 "ml": lesion.volume_ml,
                 "mean probability": lesion.mean_probability,
+                "peak probability": lesion.peak_probability,
                 "mean entropy": lesion.mean_entropy,
                 "SUVmax": lesion.suv_max,
                 "mm from the largest": lesion.apart_mm,

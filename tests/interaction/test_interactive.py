@@ -59,6 +59,7 @@ def test_lesions_are_listed_and_named(tmp_path: Path) -> None:
         assert one.volume_ml == pytest.approx((ball_labels() == 1).sum() * GRID.voxel_ml)
         assert one.suv_max == pytest.approx(9.0, abs=0.5)
         assert one.mean_probability == pytest.approx(0.9)
+        assert one.mean_probability <= one.peak_probability <= 1.0
         assert one.mean_disagreement is not None
         assert one.apart_mm == 0.0
         assert three.apart_mm > two.apart_mm > 5.0

@@ -91,6 +91,7 @@ export interface Lesion {
   voxels: number;
   volume_ml: number;
   mean_probability: number;
+  peak_probability: number;
   mean_entropy: number | null;
   suv_max: number | null;
   apart_mm: number;

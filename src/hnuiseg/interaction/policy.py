@@ -18,13 +18,14 @@ class DoubtPolicy:
     """
 
     least_probability: float | None = 0.5  # mean, of its class
+    least_peak: float | None = 0.8  # probability of its class, in its most probable voxel
     least_suv: float | None = 2.0  # g/ml, the maximum; where the PET reaches
     least_ml: float | None = 0.1
     farthest_mm: float | None = 150.0  # from the largest lesion
     in_field: bool = True  # its middle must lie in the part that is searched
 
     def __post_init__(self) -> None:
-        for name in ("least_probability", "least_suv", "least_ml", "farthest_mm"):
+        for name in ("least_probability", "least_peak", "least_suv", "least_ml", "farthest_mm"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise WrongCall(f"{name} of {value}", "a number from 0", "mend it, or leave it out")
@@ -56,6 +57,8 @@ def _reasons(lesion: LesionSummary, policy: DoubtPolicy) -> tuple[str, ...]:
     probability, suv = policy.least_probability, policy.least_suv
     if probability is not None and lesion.mean_probability < probability:
         said.append(f"probability {lesion.mean_probability:.2f} below {probability:g}")
+    if policy.least_peak is not None and lesion.peak_probability < policy.least_peak:
+        said.append(f"nowhere more probable than {lesion.peak_probability:.2f}")
     if suv is not None and lesion.suv_max is not None and lesion.suv_max < suv:
         said.append(f"SUVmax {lesion.suv_max:.1f} below {suv:g}")
     if policy.least_ml is not None and lesion.volume_ml < policy.least_ml:

@@ -31,6 +31,7 @@ class LesionSummary:
     voxels: int
     volume_ml: float
     mean_probability: float  # of its class
+    peak_probability: float  # of its class, in its most probable voxel
     mean_entropy: float | None  # nats, where sampled; None: nothing of it was
     mean_disagreement: float | None  # mutual information in nats, where sampled
     suv_max: float | None  # g/ml on the CT's grid; None without PET there
@@ -92,6 +93,7 @@ def _summary(
         reached = mask & case.pet.coverage[box]
         if reached.any():
             suv = float(case.pet.on_ct.array[box][reached].max())
+    own = state.probabilities[TUMOURS[region]][box][mask]
     locked = bool(state.locked[box][mask].all())
     taken = bool(accepted(layers, piece)[mask].all())
     return LesionSummary(
@@ -101,7 +103,8 @@ def _summary(
         outline.words(np.argwhere(mask) + start_of(box)),
         piece.count,
         piece.count * state.grid.voxel_ml,
-        float(state.probabilities[TUMOURS[region]][box][mask].mean(dtype=np.float64)),
+        float(own.mean(dtype=np.float64)),
+        float(own.max()),
         float(entropy[sampled].mean(dtype=np.float64)) if sampled.any() else None,
         float(shared[sampled].mean(dtype=np.float64)) if sampled.any() else None,
         suv,

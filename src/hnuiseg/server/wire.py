@@ -251,6 +251,7 @@ class LesionBody(Wire):
     voxels: int
     volume_ml: float
     mean_probability: float
+    peak_probability: float
     mean_entropy: float | None
     mean_disagreement: float | None
     suv_max: float | None

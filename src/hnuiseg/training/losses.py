@@ -89,8 +89,9 @@ def soft_dice_loss(
 ) -> Float[Tensor, ""]:
     """Equation 2: squared sums in the denominator, mean over all classes, background included.
 
-    The sums run over the whole batch; with a batch of one, as in the paper (section 3.4), over the
-    patch.
+    The sums run over the whole batch, so that in a batch of several a wrong voxel in a healthy
+    patch costs as much overlap as one beside a lesion; with a batch of one, as in the paper
+    (section 3.4), over the patch.
 
     A class without a voxel in the batch adds nothing by itself. Its term would be 1 whatever was
     predicted, and 0/0 for an empty prediction, which the paper leaves open. A small constant in
