@@ -106,6 +106,16 @@ def test_removing_what_is_doubtful_is_one_edit(tmp_path: Path) -> None:
         assert session.delete_doubtful(policy) is None
 
 
+def test_what_is_sure_nowhere_is_doubtful(tmp_path: Path) -> None:
+    with begun(tmp_path) as session:
+        peaks = [one.peak_probability for one in session.lesions()]
+        for least in (min(peaks), max(peaks) + 0.01):
+            only = DoubtPolicy(None, least, None, None, None, in_field=False)
+            flagged = session.doubtful(only)
+            assert len(flagged) == sum(peak < least for peak in peaks)
+            assert all("nowhere more probable" in one.reasons[0] for one in flagged)
+
+
 def test_what_nobody_confirmed_is_deleted_in_one_edit(tmp_path: Path) -> None:
     with begun(tmp_path) as session:
         before = session.labels.copy()
