@@ -72,7 +72,7 @@ PLUS = Recipe(
     "plus",
     prompted=(0.6, 0.0, 0.6),  # the others keep the automatic answer good
     every_scale=True,
-    absent_ml=2.0,
+    absent_ml=4.0,
     lesions=0.5,
     rounds=3,
     each_lesion=0.3,

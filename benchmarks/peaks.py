@@ -1,0 +1,134 @@
+"""Which peak a component should reach to be drawn: what each choice finds, invents and empties.
+
+    .venv/bin/python benchmarks/peaks.py MODEL DATA [PATIENTS]
+
+On the patients kept for calibration, and on so many (24) of those that the model has learnt from:
+it draws both alike, and few are kept. Never on those kept for testing. Automatic answers on the
+working grid, with PET and from the CT alone, of one pass and of ten members' mean, whose peaks are
+lower. Writes benchmarks/results/peaks.json.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hnuiseg.evaluation import dice
+from hnuiseg.inference import Least, PredictOptions, drawn, likeliest
+from hnuiseg.interaction.clicks import TUMOURS
+from hnuiseg.models import load_model
+from hnuiseg.study import IGNORE
+from hnuiseg.training.data import CaseRef, parts_of
+from hnuiseg.training.whole import WholeAnswers
+from hnuiseg.volume import Grid, components
+
+RESULT = Path(__file__).parent / "results" / "peaks.json"
+PEAKS = (0.0, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+WAYS = {"one pass": PredictOptions(uncertainty=False), "ten members": PredictOptions(members=10)}
+SEED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A class of a scan, drawn with one least peak."""
+
+    scan: str
+    way: str
+    region: str
+    peak: float
+    dice: float  # nan: rightly empty
+    lesions: int
+    found: int
+    invented: int
+
+
+def rows_of(ref: CaseRef, ways: dict[str, WholeAnswers]) -> Iterator[Row]:
+    """Every way and peak for one case, with its PET and without."""
+    (first, *_) = ways.values()
+    sample = ref.sample(first.model.settings)
+    truth, coverage = sample.marks(sample.whole)[:2]
+    known = truth != IGNORE
+    grid = Grid.axial(sample.shape, sample.spacing)
+    for scan in ("PET/CT", "CT") if coverage.any() else ("CT",):
+        for way, answers in ways.items():
+            sure = answers.probabilities(sample, with_pet=scan == "PET/CT")
+            labels = likeliest(sure)
+            for peak in PEAKS:
+                kept = drawn(labels, sure, grid, Least(peak=(peak, peak))).labels
+                for region, value in TUMOURS.items():
+                    yield _row((scan, way, region, peak), kept == value, truth == value, known)
+
+
+def _row(
+    what: tuple[str, str, str, float], kept: np.ndarray, true: np.ndarray, known: np.ndarray
+) -> Row:
+    numbered, lesions = components(true)
+    drawn_as, _ = components(kept)
+    hit = np.unique(drawn_as[true & kept])
+    somewhere_known = np.unique(drawn_as[kept & known])
+    return Row(
+        *what,
+        dice=dice(kept & known, true),
+        lesions=lesions,
+        found=len(np.unique(numbered[true & kept])),
+        invented=len(np.setdiff1d(somewhere_known, hit)),
+    )
+
+
+def table(rows: list[Row]) -> list[dict[str, Any]]:
+    """Means and sums over scans for each way, class and peak."""
+    keys = sorted({(row.scan, row.way, row.region, row.peak) for row in rows})
+    said = []
+    for scan, way, region, peak in keys:
+        own = [r for r in rows if (r.scan, r.way, r.region, r.peak) == (scan, way, region, peak)]
+        defined = [row.dice for row in own if not np.isnan(row.dice)]
+        said.append(
+            {
+                "scan": scan,
+                "labels by": way,
+                "class": region,
+                "least peak": peak,
+                "mean Dice": round(float(np.mean(defined)), 4),
+                "lesions": sum(row.lesions for row in own),
+                "found": sum(row.found for row in own),
+                "invented": sum(row.invented for row in own),
+                "without a lesion": sum(row.lesions == 0 for row in own),
+                "rightly empty": len(own) - len(defined),
+            }
+        )
+    return said
+
+
+def main() -> None:
+    """Measured, written and shown."""
+    model, data = load_model(sys.argv[1]), Path(sys.argv[2])
+    many = int(sys.argv[3]) if len(sys.argv) > 3 else 24
+    parts = parts_of([data], "all", to_train=False)
+    patients = sorted({ref.patient for ref in parts.training})
+    chosen = set(np.random.default_rng(SEED).permutation(patients)[:many].tolist())
+    refs = [*parts.calibration, *(ref for ref in parts.training if ref.patient in chosen)]
+    ways = {way: WholeAnswers(model, torch.device("cpu"), asked) for way, asked in WAYS.items()}
+    rows: list[Row] = []
+    for ref in refs:
+        rows += rows_of(ref, ways)
+        print(ref.name, flush=True)
+    choices = table(rows)
+    found = {
+        "model": model.card.name,
+        "sha256": model.sha256,
+        "patients kept for calibration": len({ref.patient for ref in parts.calibration}),
+        "patients it has learnt from": len(chosen),
+        "choices": choices,
+    }
+    RESULT.write_text(json.dumps(found, indent=1) + "\n")
+    for choice in choices:
+        print(*choice.values())
+
+
+if __name__ == "__main__":
+    main()
