@@ -35,7 +35,7 @@ the truth, knows its SUVmax, and works on crops that aren't shifted; the ball ha
 volume of the other folds' tumours. The images are crops that still hold 10 to 50 mm beyond the
 tumour on every side, so nothing is said of finding a tumour in a whole body.
 
-Each fold's model begins with `semi-synthetic-plus`, which saw no sarcoma, and learns 384 steps
+Each fold's model begins with stage 1 of `semi-synthetic-plus`, which saw no sarcoma, and learns 384 steps
 (about three minutes on two cores) from the other folds alone. The models aren't kept;
 [sarcomas.json](sarcomas.json) has their hashes and every patient's figures. From images of TCIA
 Soft-tissue-Sarcoma (CC BY 3.0).
@@ -46,7 +46,7 @@ hnuiseg prepare folder shifted --out data --splits docs/splits/sts-four-folds.js
     --ct '{id}/ct.nii.gz' --pet '{id}/pet.nii.gz' --labels '{id}/mask.nii.gz' \\
     --licence "CC BY 3.0 (TCIA Soft-tissue-Sarcoma)" --commercial
 for K in 0 1 2 3; do
-    hnuiseg train plus --scale mini --stage 1 --from semi-synthetic-plus.safetensors \\
+    hnuiseg train plus --scale mini --stage 1 --from stage1.safetensors \\
         --fold $K --seed 14 --epochs 24 --data data --out run-$K
     hnuiseg assess run-$K/stage1/model.safetensors --data data --part validation --fold $K \\
         --user automatic --user each-lesion --uncertainty-members 0 --out fold-$K
