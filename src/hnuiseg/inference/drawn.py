@@ -32,7 +32,7 @@ class Least:
         return cls(settings.least_ml or (0.0, 0.0), settings.least_peak or (0.0, 0.0))
 
     @property
-    def anything(self) -> bool:
+    def asks_nothing(self) -> bool:
         """Whether everything is drawn."""
         return not any((*self.ml, *self.peak))
 
@@ -58,7 +58,7 @@ def drawn(
     `spared_mm`: LPS positions of GTVp and of GTVn that a person confirmed; a component with a
     voxel within `reach_mm` of one, or the nearest voxel to it, stays, whatever it is.
     """
-    if least.anything or not labels.any():
+    if least.asks_nothing or not labels.any():
         return Drawn(labels, ())
     kept, left_out = labels.copy(), []
     around = ndimage.find_objects((labels > 0).view(np.uint8))[0]  # a scan is mostly background

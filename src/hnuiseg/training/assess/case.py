@@ -137,7 +137,7 @@ class _Scan:
                     kept = self._kept(answer, Least(ml=(math.inf, math.inf)))
                 shown = likeliest(on_ct)
                 if not np.array_equal(kept, likeliest(answer.probabilities)):
-                    shown = self._of(kept, shown)
+                    shown = self._kept_on_ct(kept, shown)
                 row = {
                     "scan": self.scan,
                     "user": name,
@@ -220,7 +220,7 @@ class _Scan:
         kept = drawn(answer.labels, answer.probabilities, grid, least, (gtvp, gtvn), reach_mm)
         return kept.labels
 
-    def _of(
+    def _kept_on_ct(
         self, kept: UInt8[np.ndarray, "z y x"], labels: UInt8[np.ndarray, "a b c"]
     ) -> UInt8[np.ndarray, "a b c"]:
         """Labels on the CT, without components of which nothing was kept on the working grid."""
