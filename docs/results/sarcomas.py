@@ -35,8 +35,8 @@ the truth, knows its SUVmax, and works on crops that aren't shifted; the ball ha
 volume of the other folds' tumours. The images are crops that still hold 10 to 50 mm beyond the
 tumour on every side, so nothing is said of finding a tumour in a whole body.
 
-Each fold's model begins with stage 1 of `semi-synthetic-plus`, which saw no sarcoma, and learns 384 steps
-(about three minutes on two cores) from the other folds alone. The models aren't kept;
+Each fold's model begins with stage 1 of `semi-synthetic-plus`, which saw no sarcoma, and learns
+384 steps (about three minutes on two cores) from the other folds alone. The models aren't kept;
 [sarcomas.json](sarcomas.json) has their hashes and every patient's figures. From images of TCIA
 Soft-tissue-Sarcoma (CC BY 3.0).
 
