@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from hnuiseg.evaluation import dice
+from hnuiseg.evaluation import LesionDetection, detect, dice, pooled
 from hnuiseg.inference import Least, PredictOptions, drawn, likeliest
 from hnuiseg.interaction.clicks import TUMOURS
 from hnuiseg.models import load_model
 from hnuiseg.study import IGNORE
 from hnuiseg.training.data import CaseRef, parts_of
 from hnuiseg.training.whole import WholeAnswers
-from hnuiseg.volume import Grid, components
+from hnuiseg.volume import Grid
 
 RESULT = Path(__file__).parent / "results" / "peaks.json"
 PEAKS = (0.0, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -42,9 +42,7 @@ class Row:
     region: str
     peak: float
     dice: float  # nan: rightly empty
-    lesions: int
-    found: int
-    invented: int
+    lesions: LesionDetection
 
 
 def rows_of(ref: CaseRef, ways: dict[str, WholeAnswers]) -> Iterator[Row]:
@@ -61,23 +59,8 @@ def rows_of(ref: CaseRef, ways: dict[str, WholeAnswers]) -> Iterator[Row]:
             for peak in PEAKS:
                 kept = drawn(labels, sure, grid, Least(peak=(peak, peak))).labels
                 for region, value in TUMOURS.items():
-                    yield _row((scan, way, region, peak), kept == value, truth == value, known)
-
-
-def _row(
-    what: tuple[str, str, str, float], kept: np.ndarray, true: np.ndarray, known: np.ndarray
-) -> Row:
-    numbered, lesions = components(true)
-    drawn_as, _ = components(kept)
-    hit = np.unique(drawn_as[true & kept])
-    somewhere_known = np.unique(drawn_as[kept & known])
-    return Row(
-        *what,
-        dice=dice(kept & known, true),
-        lesions=lesions,
-        found=len(np.unique(numbered[true & kept])),
-        invented=len(np.setdiff1d(somewhere_known, hit)),
-    )
+                    both = (kept == value) & known, truth == value
+                    yield Row(scan, way, region, peak, dice(*both), detect(*both, "any overlap"))
 
 
 def table(rows: list[Row]) -> list[dict[str, Any]]:
@@ -87,6 +70,7 @@ def table(rows: list[Row]) -> list[dict[str, Any]]:
     for scan, way, region, peak in keys:
         own = [r for r in rows if (r.scan, r.way, r.region, r.peak) == (scan, way, region, peak)]
         defined = [row.dice for row in own if not np.isnan(row.dice)]
+        every = pooled((row.lesions for row in own), "any overlap")
         said.append(
             {
                 "scan": scan,
@@ -94,10 +78,10 @@ def table(rows: list[Row]) -> list[dict[str, Any]]:
                 "class": region,
                 "least peak": peak,
                 "mean Dice": round(float(np.mean(defined)), 4),
-                "lesions": sum(row.lesions for row in own),
-                "found": sum(row.found for row in own),
-                "invented": sum(row.invented for row in own),
-                "without a lesion": sum(row.lesions == 0 for row in own),
+                "lesions": every.found + every.missed,
+                "found": every.found,
+                "invented": every.invented,
+                "without a lesion": sum(not r.lesions.found + r.lesions.missed for r in own),
                 "rightly empty": len(own) - len(defined),
             }
         )

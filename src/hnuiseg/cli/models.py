@@ -52,5 +52,7 @@ def _not_drawn(settings: "ModelSettings") -> str:
     if ml:
         said.append(f"components of GTVp under {ml[0]:g} ml and of GTVn under {ml[1]:g} ml")
     if peak:
-        said.append(f"of GTVp nowhere {peak[0]:g} probable and of GTVn nowhere {peak[1]:g}")
+        said.append(
+            f"components of GTVp nowhere {peak[0]:g} probable and of GTVn nowhere {peak[1]:g}"
+        )
     return "; ".join(said)

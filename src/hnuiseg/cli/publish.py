@@ -1,5 +1,6 @@
 """`hnuiseg calibrate`, `publish`, `ensemble`: from a run to a model file to pass on."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from hnuiseg.cli.prepared import data_option
 from hnuiseg.cli.progress import progress
 from hnuiseg.errors import OutputFailed, WrongCall
 
+_Command = Callable[..., None]
 _RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 _STAGE = click.option(
     "--stage", type=click.IntRange(1, 3), help="Whose model; default: the last finished one."
@@ -57,26 +59,25 @@ def calibrate(
     click.echo(str(file))
 
 
+def _least(name: str, most: float, which: str) -> Callable[[_Command], _Command]:
+    """An option with a limit for GTVp and one for GTVn."""
+    return click.option(
+        name,
+        type=(click.FloatRange(0.0, most), click.FloatRange(0.0, most)),
+        metavar="GTVP GTVN",
+        help=f"Components of GTVp and of GTVn {which} are listed and not drawn; default: every "
+        "one is drawn. Choose it on patients kept for calibration (`hnuiseg assess`).",
+    )
+
+
 @click.command()
 @click.argument("source", metavar="RUN", type=click.Path(path_type=Path, exists=True))
 @_OUT
 @_STAGE
 @click.option("--name", help="Of the model; default: recipe, scale and stage.")
 @click.option("--half", is_flag=True, help="Store kernels with 16 bits: half the size.")
-@click.option(
-    "--least-ml",
-    type=(click.FloatRange(0.0, 5.0), click.FloatRange(0.0, 5.0)),
-    metavar="GTVP GTVN",
-    help="Components of GTVp and of GTVn under so many ml are listed and not drawn; default: every "
-    "one is drawn. Choose it on patients kept for calibration (`hnuiseg assess`).",
-)
-@click.option(
-    "--least-peak",
-    type=(click.FloatRange(0.0, 0.99), click.FloatRange(0.0, 0.99)),
-    metavar="GTVP GTVN",
-    help="Components of GTVp and of GTVn whose probability nowhere reaches so much are listed and "
-    "not drawn. Choose it on patients kept for calibration, too.",
-)
+@_least("--least-ml", 5.0, "under so many ml")
+@_least("--least-peak", 0.99, "whose probability nowhere reaches so much")
 def publish(
     source: Path,
     out: Path,

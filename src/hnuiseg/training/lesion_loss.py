@@ -10,10 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hnuiseg.interaction.clicks import TUMOURS
 from hnuiseg.study import IGNORE
 from hnuiseg.volume import components
-
-TUMOURS = (1, 2)
 
 
 def lesion_dice_loss(
@@ -27,7 +26,7 @@ def lesion_dice_loss(
     found = []
     for own, truth in zip(probabilities, labels, strict=True):
         known = truth != IGNORE
-        for value in TUMOURS:
+        for value in TUMOURS.values():
             mask = truth == value
             if mask.any():
                 numbered, nearest = surroundings(mask)
