@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,8 @@ def parts_of(folders: Sequence[Path], fold: int | str, *, to_train: bool = True)
     """The cases of prepared data sets for a fold, or for "all".
 
     InputRefused for a data set that isn't one, a split that misses a patient or has no such fold,
-    a patient who is on two sides in two data sets, and nobody to train on where `to_train`.
+    a patient who is on two sides in two data sets, a case that stands in two, and nobody to train
+    on where `to_train`.
     """
     sides: dict[str, list[CaseRef]] = {
         "training": [],
@@ -73,6 +74,7 @@ def parts_of(folders: Sequence[Path], fold: int | str, *, to_train: bool = True)
         "testing": [],
     }
     side_of: dict[str, str] = {}
+    seen: dict[str, str] = {}
     manifests = []
     for folder in folders:
         manifest = read_manifest(folder)
@@ -106,8 +108,8 @@ def parts_of(folders: Sequence[Path], fold: int | str, *, to_train: bool = True)
                     "data sets whose splits agree about every patient",
                     f"copy one {SPLITS} over the other",
                 )
-            sides[side].append(CaseRef(f"{manifest.kind}-{entry.name}", patient, entry, folder))
-    _once(ref.name for refs in sides.values() for ref in refs)
+            name = _own_name(f"{manifest.kind}-{entry.name}", entry.sha256, seen)
+            sides[side].append(CaseRef(name, patient, entry, folder))
     training, validating, calibrating, testing_on = (tuple(sides[side]) for side in sides)
     if to_train and not training:
         raise InputRefused(
@@ -147,16 +149,20 @@ def _classes(manifests: Sequence[Manifest]) -> str:
     return "" if set(said) <= {tumours} else ", or ".join(dict.fromkeys(said))
 
 
-def _once(names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise InputRefused(
-                f"case {name} stands in two data sets",
-                "each case once",
-                "leave one of the two --data out",
-            )
-        seen.add(name)
+def _own_name(name: str, sha256: str, seen: dict[str, str]) -> str:
+    """The name, told apart where another data set gives it to another image or truth.
+
+    So a patient's tumours may be planted anew with another seed, and both be learnt from.
+    """
+    if sha256 in seen.values():
+        raise InputRefused(
+            f"case {name} stands in two data sets",
+            "each case once",
+            "leave one of the two --data out",
+        )
+    own = name if name not in seen else f"{name}-{sha256[:8]}"
+    seen[own] = sha256
+    return own
 
 
 def _hash(manifests: Sequence[Manifest], sides: dict[str, list[CaseRef]]) -> str:
