@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from hnuiseg.dicom import SuvFactor
-from hnuiseg.inference import Prediction
+from hnuiseg.inference import NotDrawn, Prediction
 from hnuiseg.models import Card
 from hnuiseg.study.case import Case, Notice, PetImage, Provenance
-from hnuiseg.volume import Grid, Reorientation, Volume, covered, resample
+from hnuiseg.volume import Grid, Reorientation, Volume, components, covered, resample
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CREATED = datetime(2026, 1, 2, 3, 5, 5, tzinfo=UTC)
@@ -72,6 +72,18 @@ def made_prediction(labels: np.ndarray, grid: Grid = GRID) -> Prediction:
             "torch threads": "2",
         },
     )
+
+
+def undrawn_prediction() -> Prediction:
+    """As of a model that drew one of the two nodes and listed the other."""
+    labels = ball_labels()
+    numbers, _ = components(labels == 2)
+    place = np.argwhere(numbers == 2)[0]
+    x, y, z = GRID.to_world(place[None].astype(float))[0]
+    ml = np.count_nonzero(numbers == 2) * GRID.voxel_ml
+    one = NotDrawn("GTVn", ml, 0.9, (float(x), float(y), float(z)))
+    drawn = np.where(numbers == 2, 0, labels).astype(np.uint8)
+    return replace(made_prediction(labels), labels=drawn, not_drawn=(one,))
 
 
 def ball_labels(grid: Grid = GRID) -> np.ndarray:

@@ -302,13 +302,13 @@ def test_what_is_too_doubtful_to_be_drawn_is_said_everywhere(tmp_path: Path) -> 
             "class_name": "GTVn",
             "volume_ml": 0.31,
             "peak_probability": 0.75,
-            "middle_mm": [12.0, -4.0, 100.5],
+            "inside_mm": [12.0, -4.0, 100.5],
         },
         {
             "class_name": "GTVn",
             "volume_ml": 0.1,
             "peak_probability": 0.5,
-            "middle_mm": [1.0, 2.0, 3.0],
+            "inside_mm": [1.0, 2.0, 3.0],
         },
     ]
     said = "2 GTVn (largest 0.31 ml)"

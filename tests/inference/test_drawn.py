@@ -39,7 +39,8 @@ def test_small_components_are_listed_with_place_and_volume_and_nothing_else_chan
     assert one.class_name == "GTVn"
     assert one.volume_ml == pytest.approx(0.27)
     assert one.peak_probability == pytest.approx(0.6)
-    assert np.allclose(GRID.to_index(np.array([one.middle_mm])), [[3.0, 5.5, 6.0]])
+    place = GRID.to_index(np.array([one.inside_mm]))
+    assert labels[tuple(np.rint(place[0]).astype(int))] == 2
 
 
 def test_each_class_has_its_own_least_volume() -> None:
@@ -88,6 +89,8 @@ def test_a_component_is_drawn_where_one_voxel_of_it_reaches_the_peak_of_its_clas
     either = drawn(labels, sure, GRID, Least(ml=(0.0, 0.5), peak=(0.0, 0.8)))
     assert not either.labels.any()
     assert [round(one.peak_probability, 2) for one in either.left_out] == [0.6, 0.85]
+    peak = GRID.to_index(np.array([either.left_out[1].inside_mm]))
+    assert np.allclose(peak, [[3, 4, 5]])
 
 
 @pytest.mark.parametrize("least", [{"least_ml": (1.0, 0.5)}, {"least_peak": (0.7, 0.65)}])

@@ -35,7 +35,15 @@ from hnuiseg.interaction.boxes import shape_of
 from hnuiseg.interaction.edits import position, voxel
 from hnuiseg.study import LabelMap
 from hnuiseg.volume import Grid, Volume
-from made_case import CREATED, GRID, STARTED, ball_labels, made_case, made_prediction
+from made_case import (
+    CREATED,
+    GRID,
+    STARTED,
+    ball_labels,
+    made_case,
+    made_prediction,
+    undrawn_prediction,
+)
 from random_network import RandomNetwork, random_edit, random_start
 from small_model import small_case, small_model, small_network_registered
 
@@ -114,6 +122,23 @@ def test_what_is_sure_nowhere_is_doubtful(tmp_path: Path) -> None:
             flagged = session.doubtful(only)
             assert len(flagged) == sum(peak < least for peak in peaks)
             assert all("nowhere more probable" in one.reasons[0] for one in flagged)
+
+
+def test_what_was_not_drawn_is_listed_until_somebody_draws_or_denies_it(tmp_path: Path) -> None:
+    case, found = made_case(), undrawn_prediction()
+    (one,) = found.not_drawn
+    with InteractiveSession.begin(tmp_path / "s", case, Start.of_prediction(found)) as session:
+        assert session.not_drawn() == session.prediction().not_drawn == (one,)
+        for positive in (True, False):
+            session.brush("GTVn", (one.inside_mm,), 3.0)
+            if not positive:
+                session.erase("GTVn", (one.inside_mm,), 4.0)
+            assert session.not_drawn() == ()
+            while session.edits:
+                session.undo()
+            assert session.not_drawn() == (one,)
+    with InteractiveSession.open_again(tmp_path / "s", case) as again:
+        assert again.not_drawn() == (one,)
 
 
 def test_what_nobody_confirmed_is_deleted_in_one_edit(tmp_path: Path) -> None:

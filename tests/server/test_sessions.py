@@ -27,7 +27,7 @@ from hnuiseg.server.sources import Drawing, Source, labels_of
 from hnuiseg.server.work_folder import WorkFolder
 from hnuiseg.study import Case
 from hnuiseg.volume import Grid, Volume
-from made_case import GRID, ball_labels, made_case, made_prediction
+from made_case import GRID, ball_labels, made_case, made_prediction, undrawn_prediction
 from random_network import RandomNetwork, random_edit
 from served import (
     INSIDE_MM,
@@ -255,6 +255,18 @@ def test_lesions_come_flagged_first_and_suggestions_lie_in_the_image(served: Ser
         x, y, z = place["position_mm"]
         assert served.get(f"{tab.at}/value?x={x}&y={y}&z={z}").status_code == 200
     close(tab)
+
+
+def test_what_the_model_was_too_unsure_of_is_listed_until_it_is_drawn(tmp_path: Path) -> None:
+    found = undrawn_prediction()
+    answering = made_answering(lambda case, progress: Start.of_prediction(found))
+    with serving(tmp_path / "work", answering=answering) as served:
+        tab = served.begun()
+        (one,) = served.shown(f"{tab.at}/lesions")["not_drawn"]
+        assert one["class"] == "GTVn"
+        tab.edit(click(one["inside_mm"], one["class"]))
+        assert served.shown(f"{tab.at}/lesions")["not_drawn"] == []
+        close(tab)
 
 
 def test_what_lies_beyond_the_pictures_is_counted(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """Every tool does what its edit says: boxes, merging, splitting, rubbing out, a click's reach."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from browsing import Browsing, Viewed
-from served import Served, array_of
+from hnuiseg.interaction import Start
+from made_case import undrawn_prediction
+from served import Served, array_of, made_answering, serving
 
 
 def labels_of(served: Served, tab: Viewed) -> tuple[np.ndarray, dict[str, Any]]:
@@ -53,6 +56,27 @@ def test_a_box_is_drawn_from_corner_to_corner_and_changes_nothing_outside(
         tab.click(0.5, 0.5)
         assert "opposite" in tab.message
         assert len(tab.edits) == 1
+
+
+def test_what_is_not_drawn_can_be_gone_to_and_drawn(tmp_path: Path, browser: Browsing) -> None:
+    found = undrawn_prediction()
+    answering = made_answering(lambda case, progress: Start.of_prediction(found))
+    with (
+        serving(tmp_path / "work", answering=answering) as served,
+        browser.visit(served.url) as tab,
+    ):
+        tab.enter()
+        unsure = tab.page.locator("details", has_text="not drawn")
+        assert "1 not drawn" in unsure.inner_text()
+        unsure.locator("summary").click()
+        assert "at most 90 % sure" in unsure.inner_text()
+        unsure.get_by_role("button", name="Draw").click()
+        tab.settle()
+        (one,) = found.not_drawn
+        edit = sent(served, tab)
+        assert (edit["edit"], edit["class"]) == ("click", "GTVn")
+        assert np.allclose(edit["position_mm"], one.inside_mm)
+        assert not unsure.is_visible()
 
 
 def test_a_box_by_keys_has_the_corners_that_the_cross_had(

@@ -5,7 +5,7 @@ import { CLASS_COLOURS, type Tumour } from "./colours.js";
 import { button, filledWith, h } from "./dom.js";
 import { placeOf, type Triple } from "./geometry.js";
 import type { Scene } from "./scene.js";
-import type { Lesion, Lesions, Suggestion, Xyz } from "./wire.js";
+import type { Lesion, Lesions, NotDrawn, Suggestion, Xyz } from "./wire.js";
 import type { Work } from "./work.js";
 
 const PLACES = 10;
@@ -14,6 +14,9 @@ export class LesionList {
   readonly root = h("section", { class: "panel", "aria-label": "Lesions" });
   private readonly list = h("ul", { class: "lesions" });
   private readonly count = h("p", { class: "quiet" });
+  private readonly unsure = h("summary", {});
+  private readonly undrawn = h("ul", { class: "lesions" });
+  private readonly listedOnly = h("details", { hidden: true }, this.unsure, this.undrawn);
   private readonly several = button("", () => this.eraseAll(flagged), { class: "wide" });
   private readonly others = button("", () => this.eraseAll(unconfirmed), {
     class: "wide",
@@ -32,7 +35,7 @@ export class LesionList {
     private readonly scene: Scene,
   ) {
     const next = button("Next uncertain place", () => void this.nextPlace(), { class: "wide", "aria-keyshortcuts": "n" });
-    this.root.append(h("h2", {}, "Lesions"), next, this.place, this.count, this.several, this.others, this.list);
+    this.root.append(h("h2", {}, "Lesions"), next, this.place, this.count, this.several, this.others, this.list, this.listedOnly);
     work.changed.on(() => this.show());
     this.show();
   }
@@ -106,7 +109,7 @@ export class LesionList {
     this.listed = found;
     this.couldEdit = this.work.mayEdit;
     if (!found) {
-      this.several.hidden = this.others.hidden = true;
+      this.several.hidden = this.others.hidden = this.listedOnly.hidden = true;
       this.count.textContent = "Looking for lesions …";
       return;
     }
@@ -125,6 +128,40 @@ export class LesionList {
         ? `No lesion is drawn.${beyond}`
         : `${found.lesions.length} drawn${doubtful ? `, ${doubtful} flagged` : ""}.${beyond}`;
     filledWith(this.list, ...found.lesions.map((lesion) => this.line(lesion)));
+    const unsure = [...found.not_drawn].sort((a, b) => b.volume_ml - a.volume_ml);
+    this.listedOnly.hidden = unsure.length === 0;
+    this.unsure.textContent = `${unsure.length} not drawn, as the model is too unsure`;
+    filledWith(this.undrawn, ...unsure.map((place) => this.undrawnLine(place)));
+  }
+
+  private undrawnLine(place: NotDrawn): HTMLElement {
+    const key = place.inside_mm.join();
+    const sure = `at most ${Math.round(place.peak_probability * 100)} % sure`;
+    return h(
+      "li",
+      { class: "lesion" },
+      h(
+        "button",
+        { type: "button", class: "go", onclick: () => this.goTo(place.inside_mm), "data-key": `go ${key}` },
+        h("b", {}, `${place.class}?`),
+        ` ${place.volume_ml.toFixed(1)} ml · ${sure}`,
+      ),
+      h(
+        "div",
+        { class: "row" },
+        button("Draw", () => this.draw(place), {
+          "aria-label": `Draw ${place.class} of ${place.volume_ml.toFixed(1)} ml`,
+          disabled: !this.work.mayEdit,
+          "data-key": `draw ${key}`,
+        }),
+      ),
+    );
+  }
+
+  /** As if the person had clicked there. */
+  private draw(place: NotDrawn): void {
+    this.goTo(place.inside_mm);
+    void this.work.edit({ edit: "click", class: place.class, position_mm: place.inside_mm, positive: true });
   }
 
   private line(lesion: Lesion): HTMLElement {

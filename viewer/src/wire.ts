@@ -101,9 +101,16 @@ export interface Lesion {
   confirmed: boolean;
   reasons: string[];
 }
+export interface NotDrawn {
+  class: Tumour;
+  volume_ml: number;
+  peak_probability: number;
+  inside_mm: Xyz;
+}
 export interface Lesions {
   revision: string;
   lesions: Lesion[];
+  not_drawn: NotDrawn[];
   beyond_voxels: number;
 }
 export interface Suggestion {

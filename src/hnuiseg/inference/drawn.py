@@ -81,8 +81,9 @@ def drawn(
             box = boxes[number - 1]
             inside = numbered[box] == number
             seen[box][inside] = 0
-            middle = np.argwhere(inside).mean(axis=0) + [side.start for side in box]
-            x, y, z = grid.to_world(middle[None])[0]
+            sure = np.where(inside, probabilities[k + 1][around][box], -1.0)
+            top = np.array(np.unravel_index(int(sure.argmax()), sure.shape))
+            x, y, z = grid.to_world(top[None] + [side.start for side in box])[0]
             place = (float(x), float(y), float(z))
             volume, peak = float(volumes[number - 1]), float(peaks[number - 1])
             left_out.append(NotDrawn(CLASSES[k + 1], volume, peak, place))

@@ -17,7 +17,7 @@ class NotDrawn:
     class_name: str
     volume_ml: float
     peak_probability: float  # of its class, in its most probable voxel
-    middle_mm: tuple[float, float, float]  # LPS
+    inside_mm: tuple[float, float, float]  # LPS; where it is most probable
 
 
 @dataclass(frozen=True, slots=True, eq=False)

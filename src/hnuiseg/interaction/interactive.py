@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from hnuiseg.errors import InputRefused, ModelMismatch, WrongCall
-from hnuiseg.inference import Prediction
+from hnuiseg.inference import NotDrawn, Prediction
 from hnuiseg.interaction.boxes import box_of, whole
 from hnuiseg.interaction.canvas import Canvas, touched
 from hnuiseg.interaction.change import Change, change_of
@@ -42,7 +42,7 @@ from hnuiseg.interaction.edits import (
 )
 from hnuiseg.interaction.layers import Layer, Report
 from hnuiseg.interaction.network import Network
-from hnuiseg.interaction.outcome import prediction_of
+from hnuiseg.interaction.outcome import not_drawn, prediction_of
 from hnuiseg.interaction.policy import DoubtPolicy, Flagged, doubtful
 from hnuiseg.interaction.region import Region, region_of
 from hnuiseg.interaction.session import Session
@@ -170,6 +170,10 @@ class InteractiveSession:
     def lesions(self) -> tuple[LesionSummary, ...]:
         """What is labelled now, GTVp first, each class by falling volume."""
         return lesion_summaries(self.case, self.state, self._session.layers, self._outline)
+
+    def not_drawn(self) -> tuple[NotDrawn, ...]:
+        """What the model was too unsure of to draw, until an edit says what is there."""
+        return not_drawn(self.start, self.state)
 
     @cached_property
     def _outline(self) -> Outline:

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from hnuiseg.inference import Prediction
-from hnuiseg.interaction.edits import kind_of
+from hnuiseg.inference import CLASSES, NotDrawn, Prediction
+from hnuiseg.interaction.edits import kind_of, voxel
 from hnuiseg.interaction.layers import Layer
 from hnuiseg.interaction.start import Start
 from hnuiseg.interaction.state import State
@@ -39,7 +39,19 @@ def prediction_of(start: Start, state: State, layers: Sequence[Layer]) -> Predic
         seed=start.seed,
         settings=settings,
         temperature=None if setting else start.temperature,
+        not_drawn=not_drawn(start, state),
     )
+
+
+def not_drawn(start: Start, state: State) -> tuple[NotDrawn, ...]:
+    """What the model was too unsure of to draw, without what edits have drawn or denied since."""
+
+    def as_found(one: NotDrawn) -> bool:
+        index = voxel(one.inside_mm, state.grid)
+        likeliest = int(state.probabilities[(slice(None), *index)].argmax())
+        return not state.labels[index] and likeliest == CLASSES.index(one.class_name)
+
+    return tuple(one for one in start.not_drawn if as_found(one))
 
 
 def told(layer: Layer) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 
 from hnuiseg.errors import InputRefused
-from hnuiseg.inference import Prediction
+from hnuiseg.inference import NotDrawn, Prediction
 from hnuiseg.study import LabelMap
 from hnuiseg.volume import Grid
 
@@ -33,6 +33,7 @@ class Start:
     temperature: float | None = None
     settings: dict[str, str] = field(default_factory=dict)  # provenance
     notes: tuple[str, ...] = ()
+    not_drawn: tuple[NotDrawn, ...] = ()  # as the model's file asks for more than they reach
 
     @property
     def least_votes(self) -> int:
@@ -54,6 +55,7 @@ class Start:
             prediction.seed,
             prediction.temperature,
             dict(prediction.settings),
+            not_drawn=prediction.not_drawn,
         )
 
     @classmethod

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from hnuiseg.errors import InputRefused
+from hnuiseg.inference import CLASSES, NotDrawn
 from hnuiseg.interaction.start import Start
 from hnuiseg.volume import Grid
 
@@ -69,6 +71,7 @@ def write_start(start: Start, folder: Path) -> dict[str, Any]:
         "temperature": start.temperature,
         "settings": dict(start.settings),
         "notes": list(start.notes),
+        "not_drawn": [asdict(one) for one in start.not_drawn],
     }
 
 
@@ -98,6 +101,7 @@ def read_start(folder: Path, described: Mapping[str, Any], *, verify: bool = Tru
             None if temperature is None else float(temperature),
             settings,
             notes,
+            tuple(_not_drawn(one) for one in described.get("not_drawn", ())),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise damaged(f"the start in {folder.name}") from error
@@ -133,6 +137,12 @@ def _checked(
             raise ValueError(name)
         arrays[name] = array
     return arrays
+
+
+def _not_drawn(described: Mapping[str, Any]) -> NotDrawn:
+    x, y, z = (float(v) for v in described["inside_mm"])
+    volume, peak = float(described["volume_ml"]), float(described["peak_probability"])
+    return NotDrawn(CLASSES[CLASSES.index(described["class_name"])], volume, peak, (x, y, z))
 
 
 def _grid(described: Mapping[str, Any]) -> Grid:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from hnuiseg.export import DEFAULT_FORMATS
+from hnuiseg.inference import NotDrawn
 from hnuiseg.interaction import (
     LesionSummary,
     Report,
@@ -265,11 +266,21 @@ class LesionBody(Wire):
     reasons: list[str] = Field(description="why it is flagged; empty: it isn't")
 
 
+class NotDrawnBody(Wire):
+    """A component that the model was too unsure of to draw."""
+
+    class_name: TumourName = Field(serialization_alias="class")
+    volume_ml: float
+    peak_probability: float
+    inside_mm: Position = Field(description="where it is most probable")
+
+
 class LesionsBody(Wire):
     """Flagged ones first, then GTVp and GTVn by falling volume."""
 
     revision: str
     lesions: list[LesionBody]
+    not_drawn: list[NotDrawnBody] = Field(description="until an edit says what is there")
     beyond_voxels: int = Field(
         description="labelled voxels outside the box that pictures have by default: say so"
     )
@@ -456,6 +467,11 @@ def lesion_body(
 ) -> LesionBody:
     """A lesion, with why it is flagged."""
     return LesionBody(**asdict(lesion), reasons=list(flagged.get(lesion, ())))
+
+
+def not_drawn_body(component: NotDrawn) -> NotDrawnBody:
+    """A component that isn't drawn."""
+    return NotDrawnBody(**asdict(component))
 
 
 def suggestion_body(suggestion: Suggestion) -> SuggestionBody:

@@ -24,6 +24,7 @@ from hnuiseg.server.wire import (
     ThresholdAsked,
     ValueBody,
     lesion_body,
+    not_drawn_body,
     report_body,
     suggestion_body,
 )
@@ -101,6 +102,7 @@ def picture_routes(desk: Desk) -> APIRouter:
         found = desk.session(session)
         with heavy, found.turns.reading():
             listed = found.interactive.lesions()
+            undrawn = found.interactive.not_drawn()
             flagged = {f.lesion: f.reasons for f in doubtful(listed)}
             beyond = _beyond(found)
             revision = found.revision
@@ -108,6 +110,7 @@ def picture_routes(desk: Desk) -> APIRouter:
         return LesionsBody(
             revision=revision,
             lesions=[lesion_body(lesion, flagged) for lesion in ordered],
+            not_drawn=[not_drawn_body(component) for component in undrawn],
             beyond_voxels=beyond,
         )
 
