@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hnuiseg.evaluation import LesionDetection, detect, dice, pooled
+from hnuiseg.evaluation import LesionDetection, detect, dice, judged_truth, pooled
 from hnuiseg.inference import Least, PredictOptions, drawn, likeliest
 from hnuiseg.interaction.clicks import TUMOURS
 from hnuiseg.models import load_model
@@ -49,7 +49,6 @@ def rows_of(ref: CaseRef, ways: dict[str, WholeAnswers]) -> Iterator[Row]:
     (first, *_) = ways.values()
     sample = ref.sample(first.model.settings)
     truth, coverage = sample.marks(sample.whole)[:2]
-    known = truth != IGNORE
     grid = Grid.axial(sample.shape, sample.spacing)
     for scan in ("PET/CT", "CT") if coverage.any() else ("CT",):
         for way, answers in ways.items():
@@ -57,6 +56,7 @@ def rows_of(ref: CaseRef, ways: dict[str, WholeAnswers]) -> Iterator[Row]:
             labels = likeliest(sure)
             for peak in PEAKS:
                 kept = drawn(labels, sure, grid, Least(peak=(peak, peak))).labels
+                known = judged_truth(kept, truth) != IGNORE
                 for region, value in TUMOURS.items():
                     both = (kept == value) & known, truth == value
                     yield Row(scan, way, region, peak, dice(*both), detect(*both, "any overlap"))

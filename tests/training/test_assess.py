@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hnuiseg.cohorts import read_cached
 from hnuiseg.errors import InputRefused, OutputFailed, WrongCall
-from hnuiseg.evaluation import evaluate, evaluate_many
+from hnuiseg.evaluation import evaluate, evaluate_many, judged_truth
 from hnuiseg.inference import Field, Least, PredictOptions, drawn, likeliest, predict
 from hnuiseg.interaction import (
     Canvas,
@@ -297,21 +297,26 @@ def test_what_is_predicted_in_255_is_counted_apart_and_changes_nothing_else(seed
     generator = np.random.default_rng(seed)
     truth, labels = _volume(generator, 0.2), _volume(generator).array
     unsaid = truth.array == 255
-    quiet, loud = labels.copy(), labels.copy()
-    quiet[unsaid], loud[unsaid] = 0, 1
+    loud = labels.copy()
+    loud[unsaid] = 1
+    apart_whole = judged_truth(loud, truth.array) == 255
+    quiet = np.where(apart_whole, 0, loud)
     without, with_them = class_measures(quiet, truth)["GTVp"], class_measures(loud, truth)["GTVp"]
     assert without["in_255_ml"] == without["lesions_in_255"] == 0
     assert without["hd_with_255_mm"] == without["hd_mm"]
     assert with_them["in_255_ml"] == pytest.approx(unsaid.sum() * GRID.voxel_ml)
-    apart = {"in_255_ml", "lesions_in_255", "hd_with_255_mm"}
+    apart = {"in_255_ml", "lesions_in_255", "hd_with_255_mm", "dsc_with_rims"}
     assert {k: v for k, v in without.items() if k not in apart} == {
         k: v for k, v in with_them.items() if k not in apart
     }
+    rims_too = np.where(unsaid, 0, labels)
+    strict = class_measures(rims_too, truth)["GTVp"]["dsc"]
+    assert with_them["dsc_with_rims"] == pytest.approx(strict, rel=1e-12)
     said = Volume(np.where(unsaid, 0, truth.array).astype(np.uint8), GRID, "label")
     assert with_them["hd_with_255_mm"] == class_measures(loud, said)["GTVp"]["hd_mm"]
 
 
-def test_lesions_wholly_in_255_by_hand() -> None:
+def test_lesions_in_255_by_hand() -> None:
     truth, labels = np.zeros(GRID.shape, np.uint8), np.zeros(GRID.shape, np.uint8)
     truth[:3] = 255
     labels[0, 2, 2] = 1  # wholly within
@@ -320,6 +325,13 @@ def test_lesions_wholly_in_255_by_hand() -> None:
     assert found["lesions_in_255"] == 1
     assert found["in_255_ml"] == pytest.approx(2 * GRID.voxel_ml)
     assert found["state"] == "invented"
+    labels[2:4, 8, 8] = 0
+    labels[:4, 8, 8] = 1  # a quarter of it reaches out: the rim of what nobody knows
+    found = class_measures(labels, Volume(truth, GRID, "label"))["GTVp"]
+    assert found["lesions_in_255"] == 2
+    assert found["in_255_ml"] == pytest.approx(4 * GRID.voxel_ml)
+    assert found["state"] == "correctly empty"
+    assert found["dsc_with_rims"] == 0
 
 
 @given(seed=st.integers(0, 300))

@@ -35,6 +35,7 @@ from hnuiseg.evaluation.table import (
     evaluate_many,
 )
 from hnuiseg.evaluation.undefined import or_nan, without_nan
+from hnuiseg.evaluation.unsaid import judged_truth
 
 __all__ = [
     "STATES",
@@ -64,6 +65,7 @@ __all__ = [
     "fit_temperature",
     "holm",
     "joint_box",
+    "judged_truth",
     "least_aurc",
     "or_nan",
     "pairwise_iou",

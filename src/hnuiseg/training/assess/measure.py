@@ -1,7 +1,8 @@
 """The measures of one answer on the CT's grid, as JSON that adds up over patients.
 
-Voxels whose truth is 255 are in no measure; what was predicted there is reported apart, and the
-Hausdorff distance once more with 255 as background.
+Voxels whose truth is 255 are in no measure, nor the rims of predicted lesions that lie in it
+(`judged_truth`); what was predicted there is reported apart, Dice once more with these rims as
+inventions, and the Hausdorff distance with 255 as background.
 """
 
 from typing import Any
@@ -15,8 +16,10 @@ from hnuiseg.evaluation import (
     SurfaceDistances,
     Voxels,
     aurc,
+    dice,
     error_band,
     joint_box,
+    judged_truth,
     least_aurc,
     reliability_sums,
     tempered,
@@ -32,9 +35,9 @@ VALUES = tuple((name, value) for value, name in enumerate(CLASSES) if value)
 
 def class_measures(labels: UInt8[np.ndarray, "z y x"], truth: Volume) -> dict[str, Any]:
     """By class: overlap, surfaces and lesions of labels 0, 1, 2; null where undefined."""
-    said = truth.array != IGNORE
+    said, judged = (t != IGNORE for t in (truth.array, judged_truth(labels, truth.array)))
     return {
-        name: without_nan(_measures(labels == value, truth.array == value, said, truth))
+        name: without_nan(_measures(labels == value, truth.array == value, said, judged, truth))
         for name, value in VALUES
     }
 
@@ -43,11 +46,12 @@ def _measures(
     predicted: Bool[np.ndarray, "z y x"],
     true: Bool[np.ndarray, "z y x"],
     said: Bool[np.ndarray, "z y x"],
+    judged: Bool[np.ndarray, "z y x"],
     on: Volume,
 ) -> dict[str, Any]:
-    found = MaskComparison.of(predicted & said, true, on.grid)
+    found = MaskComparison.of(predicted & judged, true, on.grid)
     box = joint_box(predicted, true)
-    predicted, true, said = predicted[box], true[box], said[box]
+    predicted, true, said, judged = predicted[box], true[box], said[box], judged[box]
     unsaid = int(np.count_nonzero(predicted & ~said))
     hausdorff = hausdorff_with = found.distances.hausdorff()
     if unsaid:
@@ -56,6 +60,7 @@ def _measures(
     return {
         "state": found.state,
         "dsc": found.dsc,
+        "dsc_with_rims": dice(predicted & said, true),
         "nsd_2mm": nearer,
         "nsd_5mm": near,
         "hd_mm": hausdorff,
@@ -67,14 +72,14 @@ def _measures(
         "lesions_by_overlap": _counts(found.by_overlap),
         "lesions_by_iou": _counts(found.by_iou),
         "in_255_ml": unsaid * on.grid.voxel_ml,
-        "lesions_in_255": _all_unsaid(predicted, said) if unsaid else 0,
+        "lesions_in_255": _all_unsaid(predicted, judged) if unsaid else 0,
     }
 
 
-def _all_unsaid(predicted: Bool[np.ndarray, "z y x"], said: Bool[np.ndarray, "z y x"]) -> int:
-    """Predicted lesions of which no voxel lies outside 255."""
+def _all_unsaid(predicted: Bool[np.ndarray, "z y x"], judged: Bool[np.ndarray, "z y x"]) -> int:
+    """Predicted lesions that are judged nowhere."""
     numbered, count = components(predicted)
-    return count - len(np.unique(numbered[predicted & said]))
+    return count - len(np.unique(numbered[predicted & judged]))
 
 
 def _counts(detection: LesionDetection) -> dict[str, int]:

@@ -108,6 +108,7 @@ def _counts(entries: Sequence[dict[str, Any]], name: str) -> str:
         "lesions found/missed/invented",
         "by IoU > 0.30",
         "predicted in 255",
+        "Dice with rims",
         "HD mm with 255",
     )
     rows = []
@@ -123,6 +124,7 @@ def _counts(entries: Sequence[dict[str, Any]], name: str) -> str:
                     for kind in ("lesions_by_overlap", "lesions_by_iou")
                 ),
                 f"{unsaid['ml']:.1f} ml in {unsaid['cases']} cases, {unsaid['lesions']} lesions",
+                _mean(found["means"]["dsc_with_rims"], entry["cases"], _share),
                 _mean(found["means"]["hd_with_255_mm"], entry["cases"], _mm),
             ]
         )

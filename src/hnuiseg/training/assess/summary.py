@@ -22,14 +22,16 @@ from hnuiseg.training.assess.measure import VALUES
 from hnuiseg.training.assess.options import AssessOptions
 from hnuiseg.training.assess.users import USERS
 
-MEANS = ("dsc", "nsd_2mm", "nsd_5mm", "hd_mm", "hd95_mm", "hd_with_255_mm")
+MEANS = ("dsc", "dsc_with_rims", "nsd_2mm", "nsd_5mm", "hd_mm", "hd95_mm", "hd_with_255_mm")
 LESIONS = ("lesions_by_overlap", "lesions_by_iou")
 KINDS = ("as they are", "calibrated")
 DEFINITIONS = {
     "where": "on each case's own CT grid against its stored truth; voxels of truth 255 are in no "
-    "measure, and what was predicted in them is counted apart",
+    "measure, and what was predicted in them is counted apart; so is, as a whole, a predicted "
+    "lesion of which three quarters lie in 255 and that holds no voxel of a true one",
     "Dice": "2 |A ∩ B| / (|A| + |B|); mean over patients in whom it is defined (truth or "
     "prediction has the class); 0 where one of them is empty",
+    "Dice with rims": "the same with what such lesions have outside 255 counted as invented",
     "NSD": "share of surface voxels of both within the tolerance (2 or 5 mm) of the other's",
     "HD": "greatest distance in mm between surface voxels either way; HD95: the greater of the two "
     "directed 95th percentiles; undefined, and in no mean, where one is empty",
