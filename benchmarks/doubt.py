@@ -6,7 +6,7 @@ Constants of the policy are chosen on calibration patients; the claim is measure
 testing. Every patient with PET and, apart, from the CT alone; ten members; every component drawn.
 Writes benchmarks/results/doubt-PART.json: each component with what the policy looks at and whether
 it touches the truth, and the means over cases before and after one edit that removes what is
-flagged. Components within 255 alone, where nobody knows the truth, are counted apart.
+flagged. Components that lie where nobody knows the truth (`judged_truth`) are counted apart.
 """
 
 import json
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from hnuiseg.cohorts import read_cached
+from hnuiseg.evaluation import judged_truth
 from hnuiseg.inference import PredictOptions, predict
 from hnuiseg.interaction import (
     Canvas,
@@ -48,12 +49,13 @@ def measured(case: Case, truth: Volume, model: Any) -> dict[str, Any]:
     canvas = Canvas(start)
     lesions = lesion_summaries(case, canvas.state)
     flagged = {one.lesion: one.reasons for one in doubtful(lesions)}
+    judged = judged_truth(canvas.state.labels, truth.array)
     components = []
     for lesion in lesions:
         value = TUMOURS[lesion.region]
         found = component_at(canvas.state.labels == value, voxel(lesion.inside_mm, truth.grid))
         assert found is not None
-        there = truth.array[found.box][found.mask]
+        there = judged[found.box][found.mask]
         components.append(
             {
                 "class": lesion.region,
@@ -65,7 +67,7 @@ def measured(case: Case, truth: Volume, model: Any) -> dict[str, Any]:
                 "mm from the largest": lesion.apart_mm,
                 "in field": lesion.in_field,
                 "touches truth": bool((there == value).any()),
-                "in 255 alone": bool((there == IGNORE).all()),
+                "in 255": bool((there == IGNORE).all()),
                 "flagged": list(flagged.get(lesion, ())),
             }
         )
