@@ -187,7 +187,7 @@ def test_other_words_of_a_person_confirm_too(tmp_path: Path, how: str) -> None:
 
 
 def test_suggestions_lead_to_the_largest_doubt_and_away_from_what_is_done(tmp_path: Path) -> None:
-    prediction = made_prediction(ball_labels())
+    prediction = made_prediction((ball_labels() > 0).astype(np.uint8))  # of one class
     large = (slice(4, 12), slice(10, 18), slice(8, 16))
     small = (slice(6, 8), slice(25, 28), slice(30, 32))
     sure = np.full(GRID.shape, 0.99, dtype=np.float32)  # of the label that each voxel has
@@ -213,6 +213,29 @@ def test_suggestions_lead_to_the_largest_doubt_and_away_from_what_is_done(tmp_pa
             np.linalg.norm(np.subtract(s.position_mm, second.position_mm)) > 5.0
             for s in session.suggest()
         )
+
+
+def test_a_doubtful_node_is_suggested_before_an_equally_doubtful_part_of_a_large_primary(
+    tmp_path: Path,
+) -> None:
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    primary, node = (
+        (slice(2, 14), slice(4, 36), slice(2, 20)),
+        (slice(6, 9), slice(18, 22), slice(34, 38)),
+    )
+    part = (slice(6, 9), slice(18, 22), slice(8, 12))
+    labels[primary], labels[node] = 1, 2
+    prediction = made_prediction(labels)
+    probabilities, entropy = prediction.probabilities.copy(), np.zeros(GRID.shape, dtype=np.float32)
+    for place, value in ((node, 2), (part, 1)):
+        for k in range(3):
+            probabilities[k][place] = 0.6 if k == value else 0.2
+        entropy[place] = 0.95
+    start = Start.of_prediction(replace(prediction, probabilities=probabilities, entropy=entropy))
+    case = made_case(with_pet=False)
+    with InteractiveSession.begin(tmp_path / "s", case, start) as session:
+        first, second = session.suggest(2)
+        assert (first.label, second.label) == (2, 1)
 
 
 def test_uptake_that_nobody_labelled_is_suggested(tmp_path: Path) -> None:

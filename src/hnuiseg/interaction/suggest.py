@@ -2,12 +2,13 @@
 
 A voxel is expected to be wrong as often as its label isn't what it would be: 1 less the probability
 of its label. These expectations are added up in each place's neighbourhood, so that a doubtful node
-or a thick doubtful rim outweighs the thin shell of doubt along every contour, which is no error. A
-piece of uptake that nobody labelled, no larger than a tumour, counts a little by itself. What was
-clicked at, accepted or locked isn't suggested again.
+or a thick doubtful rim outweighs the thin shell of doubt along every contour, which is no error;
+and they are taken as a share of what is drawn of their class, so that a small node isn't outweighed
+by the rim of a large primary. A piece of uptake that nobody labelled, no larger than a tumour,
+counts a little by itself. What was clicked at, accepted or locked isn't suggested again.
 
-How large a neighbourhood, and how far apart: chosen on calibration patients. What comes of it on
-others: docs/results/session.md.
+How large a neighbourhood, how far apart and which share: chosen on calibration patients. What comes
+of it on others: docs/results/session.md.
 """
 
 import math
@@ -35,7 +36,8 @@ _HOT = 0.1  # how often a voxel of such a piece is expected to be wrong, at leas
 _NEAR_MM = 4.0  # standard deviation of the neighbourhood
 _APART_MM = 12.0  # from one place to the next, and to what was clicked
 _COARSE_MM = 3.0  # voxels are joined up to this side before their neighbourhoods are looked at
-_LEAST_ML = 0.01  # expected to be wrong
+_SMALL_ML = 2.0  # added to what is drawn of a class: one that has nothing isn't worth everything
+_LEAST = 0.001  # share that is expected to be wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Suggestion:
     """A place worth a click, and why; sign and class are the user's to say."""
 
     position_mm: Triple
-    score: float  # ml that are expected to be wrong near it, by a Gaussian of 4 mm
+    score: float  # what is expected to be wrong within 4 mm or so, as a share of its class
     volume_ml: float  # of the voxels in doubt, or of unlabelled uptake, near it
     doubt: float  # their mean entropy, in nats
     suv_max: float | None  # their greatest, g/ml on the CT's grid
@@ -72,10 +74,10 @@ def places_in_doubt(
     box = tight(free)
     if box is None:
         return ()
-    wrong = _expected_wrong(state, box, free[box], hot[box])
+    wrong = _expected_loss(state, box, free[box], hot[box])
     return tuple(
-        _suggestion(state, box, place, ml, free[box], pet)
-        for place, ml in _peaks(wrong, state.grid.spacing, count)
+        _suggestion(state, box, place, share, free[box], pet)
+        for place, share in _peaks(wrong, state.grid.spacing, count)
     )
 
 
@@ -93,23 +95,37 @@ def _unlabelled_uptake(state: State, pet: Float[np.ndarray, "z y x"]) -> Bool[np
     return hot
 
 
-def _expected_wrong(
+def _expected_loss(
     state: State, box: Box, free: Bool[np.ndarray, "z y x"], hot: Bool[np.ndarray, "z y x"]
 ) -> Float[np.ndarray, "z y x"]:
-    """How often the label of each free voxel is wrong, if the probabilities are true; else 0."""
+    """How often the label of each free voxel is wrong, if the probabilities are true; else 0.
+
+    Of each ml of its class: that of its label, or the likelier one where it has none.
+    """
     wrong = np.zeros(free.shape, dtype=np.float32)
     for value, probability in enumerate(state.probabilities):
         own = free & (state.labels[box] == value)
         wrong[own] = 1.0 - probability[box][own]
     seen = free & hot
     wrong[seen] = np.maximum(wrong[seen], np.float32(_HOT))
-    return wrong
+    return wrong / _ml_of_the_class(state, box)
+
+
+def _ml_of_the_class(state: State, box: Box) -> Float[np.ndarray, "z y x"]:
+    """What is drawn of the class that each voxel counts for, and 2 ml."""
+    labels, (_, gtvp, gtvn) = state.labels[box], state.probabilities[(slice(None), *box)]
+    drawn = [
+        0 if state.occupied is None else np.count_nonzero(state.labels[state.occupied] == value)
+        for value in (1, 2)
+    ]
+    of_gtvp, of_gtvn = (np.float32(n * state.grid.voxel_ml + _SMALL_ML) for n in drawn)
+    return np.where(np.where(labels, labels == 1, gtvp >= gtvn), of_gtvp, of_gtvn)
 
 
 def _peaks(
     wrong: Float[np.ndarray, "z y x"], spacing: Triple, count: int
 ) -> Iterator[tuple[Index, float]]:
-    """The voxels round which most is expected to be wrong, apart from one another, and its ml."""
+    """The voxels round which most is to be lost, apart from one another, and how much."""
     steps = [max(1, math.floor(_COARSE_MM / mm)) for mm in spacing]
     ends = [(0, -n % step) for n, step in zip(wrong.shape, steps, strict=True)]
     padded = np.pad(wrong, ends)
@@ -117,18 +133,18 @@ def _peaks(
     cells = padded.reshape(a, steps[0], b, steps[1], c, steps[2]).mean(axis=(1, 3, 5))
     sides = [mm * step for mm, step in zip(spacing, steps, strict=True)]
     near = ndimage.gaussian_filter(cells, [_NEAR_MM / mm for mm in sides], mode="constant")
-    near *= (math.sqrt(2 * math.pi) * _NEAR_MM) ** 3 / 1000.0  # from a mean to ml
+    near *= (math.sqrt(2 * math.pi) * _NEAR_MM) ** 3 / 1000.0  # from a mean to a sum over ml
     apart = [math.floor(_APART_MM / mm) for mm in sides]
     for _ in range(count):
         cell = [int(i) for i in np.unravel_index(int(near.argmax()), near.shape)]
-        ml = float(near[tuple(cell)])
-        if ml < _LEAST_ML:
+        share = float(near[tuple(cell)])
+        if share < _LEAST:
             return
         low = [i * step for i, step in zip(cell, steps, strict=True)]
         own = padded[box_of(low, [i + step for i, step in zip(low, steps, strict=True)])]
         inner = np.unravel_index(int(own.argmax()), own.shape)
         z, y, x = (min(i + int(k), n - 1) for i, k, n in zip(low, inner, wrong.shape, strict=True))
-        yield (z, y, x), ml
+        yield (z, y, x), share
         near[around(cell, apart, near.shape)] = 0.0
 
 
@@ -136,7 +152,7 @@ def _suggestion(
     state: State,
     box: Box,
     place: Index,
-    ml: float,
+    share: float,
     free: Bool[np.ndarray, "z y x"],
     pet: Float[np.ndarray, "z y x"] | None,
 ) -> Suggestion:
@@ -148,7 +164,7 @@ def _suggestion(
     found = int(np.count_nonzero(mask))
     return Suggestion(
         position(index, state.grid),
-        ml,
+        share,
         found * state.grid.voxel_ml,
         float(state.entropy[where][mask].mean(dtype=np.float64)) if found else 0.0,
         float(pet[where][mask].max()) if pet is not None and found else None,
