@@ -1,6 +1,6 @@
 """Which peak a component should reach to be drawn: what each choice finds, invents and empties.
 
-    .venv/bin/python benchmarks/peaks.py MODEL DATA...
+    .venv/bin/python benchmarks/peaks.py MODEL DATA [DATA …]
 
 On the patients kept for calibration, never on those kept for testing. They are few: more data sets
 in which disease was planted anew in the same patients, with other seeds, make more scans of them.

@@ -40,7 +40,7 @@ def test_small_components_are_listed_with_place_and_volume_and_nothing_else_chan
     assert one.volume_ml == pytest.approx(0.27)
     assert one.peak_probability == pytest.approx(0.6)
     place = GRID.to_index(np.array([one.inside_mm]))
-    assert labels[tuple(np.rint(place[0]).astype(int))] == 2
+    assert _labels(2, 0)[tuple(np.rint(place[0]).astype(int))] == 2
 
 
 def test_each_class_has_its_own_least_volume() -> None:

@@ -21,6 +21,7 @@ from hnuiseg.interaction import (
     ClickEdit,
     DoubtPolicy,
     Edit,
+    EraserEdit,
     InteractiveSession,
     Layer,
     Question,
@@ -127,16 +128,27 @@ def test_what_is_sure_nowhere_is_doubtful(tmp_path: Path) -> None:
 def test_what_was_not_drawn_is_listed_until_somebody_draws_or_denies_it(tmp_path: Path) -> None:
     case, found = made_case(), undrawn_prediction()
     (one,) = found.not_drawn
-    with InteractiveSession.begin(tmp_path / "s", case, Start.of_prediction(found)) as session:
+    network, start = RandomNetwork(np.random.default_rng(0)), Start.of_prediction(found)
+    with InteractiveSession.begin(tmp_path / "s", case, start, network) as session:
         assert session.not_drawn() == session.prediction().not_drawn == (one,)
-        for positive in (True, False):
-            session.brush("GTVn", (one.inside_mm,), 3.0)
-            if not positive:
-                session.erase("GTVn", (one.inside_mm,), 4.0)
-            assert session.not_drawn() == ()
-            while session.edits:
-                session.undo()
+    drawing: tuple[Edit, ...] = (
+        BrushEdit("GTVn", (one.inside_mm,), 3.0),
+        ClickEdit("GTVn", one.inside_mm),
+        ClickEdit("GTVn", one.inside_mm, positive=False),
+        EraserEdit(None, (one.inside_mm,), 2.0),
+    )
+    with InteractiveSession.open_again(tmp_path / "s", case, network) as session:
+        for edit in drawing:
+            session.apply(edit)
+            assert session.not_drawn() == (), edit
+            session.undo()
             assert session.not_drawn() == (one,)
+        for elsewhere in (session.lesions()[0].inside_mm, session.lesions()[1].inside_mm):
+            session.click("GTVp", elsewhere, positive=False)
+            session.erase("GTVp", (one.inside_mm,), 2.0)
+            assert session.not_drawn() == (one,), "nobody spoke of this node"
+            session.undo()
+            session.undo()
     with InteractiveSession.open_again(tmp_path / "s", case) as again:
         assert again.not_drawn() == (one,)
 
@@ -236,6 +248,22 @@ def test_a_doubtful_node_is_suggested_before_an_equally_doubtful_part_of_a_large
     with InteractiveSession.begin(tmp_path / "s", case, start) as session:
         first, second = session.suggest(2)
         assert (first.label, second.label) == (2, 1)
+
+
+def test_uptake_that_nobody_labelled_is_suggested_beside_a_large_primary(tmp_path: Path) -> None:
+    case = made_case()
+    assert case.pet is not None
+    suv = np.zeros(GRID.shape, dtype=np.float32)
+    suv[6:9, 30:35, 40:44] = 6.0  # 0.7 ml
+    pet = replace(case.pet, on_ct=replace(case.pet.on_ct, array=suv))
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    labels[:, :30, :34] = 1
+    assert (labels == 1).sum() * GRID.voxel_ml > 100.0
+    start = Start.from_array(labels, GRID, {})
+    case = replace(case, pet=pet)
+    with InteractiveSession.begin(tmp_path / "s", case, start) as session:
+        (found,) = session.suggest()
+        assert found.suv_max == pytest.approx(6.0)
 
 
 def test_uptake_that_nobody_labelled_is_suggested(tmp_path: Path) -> None:

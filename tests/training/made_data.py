@@ -41,7 +41,9 @@ def killed_after(step: int) -> Callable[[float, str], None]:
     return told
 
 
-def data_set(folder: Path, patients: int, *, kind: str = "made", seed: int = 21) -> Path:
+def data_set(
+    folder: Path, patients: int, *, kind: str = "made", seed: int = 21, people: str = ""
+) -> Path:
     """Phantoms at a coarse spacing through `prepare`; the third has no PET."""
 
     def listed(index: int) -> ListedCase:
@@ -55,5 +57,6 @@ def data_set(folder: Path, patients: int, *, kind: str = "made", seed: int = 21)
         return ListedCase(f"case-{index}", f"P{index}", "", (), read)
 
     cases = tuple(listed(index) for index in range(patients))
-    prepare(Cohort(kind, "none needed", True, ("GTVp", "GTVn"), cases), folder)
+    made = Cohort(kind, "none needed", True, ("GTVp", "GTVn"), cases, people=people)
+    prepare(made, folder)
     return folder

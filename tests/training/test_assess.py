@@ -24,6 +24,7 @@ from hnuiseg.interaction import (
     Scene,
     Start,
     change_of,
+    robot,
 )
 from hnuiseg.interaction.boxes import Box, shape_of
 from hnuiseg.interaction.clicks import Index
@@ -35,7 +36,7 @@ from hnuiseg.training.assess.case import Networks, assess_case, rows_of
 from hnuiseg.training.assess.measure import calibration_sums, class_measures, ranking
 from hnuiseg.training.assess.regions import WithinRegions
 from hnuiseg.training.assess.summary import summary
-from hnuiseg.training.assess.users import USERS, Answer, Question, answers_to
+from hnuiseg.training.assess.users import USERS, Answer, Question, answers_to, judging
 from hnuiseg.training.data import CaseRef, parts_of
 from hnuiseg.training.sample_store import StoredSample
 from hnuiseg.training.whole import WholeAnswers
@@ -334,6 +335,18 @@ def test_lesions_in_255_by_hand() -> None:
     assert found["dsc_with_rims"] == 0
 
 
+def test_no_user_clicks_at_the_rim_of_what_nobody_knows() -> None:
+    truth, labels = np.zeros(GRID.shape, np.uint8), np.zeros(GRID.shape, np.uint8)
+    truth[:3] = 255
+    labels[:4, 8, 8] = 1
+    scene, generator = Scene(truth, GRID.spacing), np.random.default_rng(0)
+    clicking = robot("ten-clicks")
+    assert clicking(labels, scene, generator)
+    assert judging(clicking)(labels, scene, generator) == ()
+    labels[5, 2, 2] = 1  # where all is known
+    assert [c.index for c in judging(clicking)(labels, scene, generator)] == [(5, 2, 2)]
+
+
 @given(seed=st.integers(0, 300))
 def test_a_cohort_is_what_the_table_of_evaluate_says(seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -374,7 +387,8 @@ def _case(number: int, prediction: Volume, truth: Volume) -> dict[str, object]:
 
 
 def _results(cases: Sequence[dict[str, object]]) -> dict[str, object]:
-    return {"model": {}, "data": {"sha256": "same"}, "summary": [], "cases": list(cases)}
+    data = {"sha256": "same"}
+    return {"format": 2, "model": {}, "data": data, "summary": [], "cases": list(cases)}
 
 
 def test_comparison_counts_a_miss_as_the_diagonal_and_rightly_empty_as_best() -> None:

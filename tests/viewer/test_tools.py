@@ -69,8 +69,8 @@ def test_what_is_not_drawn_can_be_gone_to_and_drawn(tmp_path: Path, browser: Bro
         unsure = tab.page.locator("details", has_text="not drawn")
         assert "1 not drawn" in unsure.inner_text()
         unsure.locator("summary").click()
-        assert "at most 90 % sure" in unsure.inner_text()
-        unsure.get_by_role("button", name="Draw").click()
+        assert "90 % sure at most" in unsure.inner_text()
+        unsure.get_by_role("button", name="Draw GTVn 1").click()
         tab.settle()
         (one,) = found.not_drawn
         edit = sent(served, tab)

@@ -130,13 +130,13 @@ export class LesionList {
     filledWith(this.list, ...found.lesions.map((lesion) => this.line(lesion)));
     const unsure = [...found.not_drawn].sort((a, b) => b.volume_ml - a.volume_ml);
     this.listedOnly.hidden = unsure.length === 0;
-    this.unsure.textContent = `${unsure.length} not drawn, as the model is too unsure`;
-    filledWith(this.undrawn, ...unsure.map((place) => this.undrawnLine(place)));
+    this.unsure.textContent = `${unsure.length} not drawn, as too small or too doubtful for this model`;
+    filledWith(this.undrawn, ...unsure.map((place, index) => this.undrawnLine(place, index + 1)));
   }
 
-  private undrawnLine(place: NotDrawn): HTMLElement {
+  private undrawnLine(place: NotDrawn, number: number): HTMLElement {
     const key = place.inside_mm.join();
-    const sure = `at most ${Math.round(place.peak_probability * 100)} % sure`;
+    const sure = `${Math.round(place.peak_probability * 100)} % sure at most`;
     return h(
       "li",
       { class: "lesion" },
@@ -150,7 +150,7 @@ export class LesionList {
         "div",
         { class: "row" },
         button("Draw", () => this.draw(place), {
-          "aria-label": `Draw ${place.class} of ${place.volume_ml.toFixed(1)} ml`,
+          "aria-label": `Draw ${place.class} ${number} that isn't drawn`,
           disabled: !this.work.mayEdit,
           "data-key": `draw ${key}`,
         }),

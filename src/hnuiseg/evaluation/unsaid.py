@@ -8,6 +8,7 @@ the edge of the unknown, and the rim of a real node would count as an invented o
 import numpy as np
 from jaxtyping import UInt8
 
+from hnuiseg.evaluation.masks import joint_box
 from hnuiseg.study import IGNORE
 from hnuiseg.volume import components
 
@@ -23,20 +24,20 @@ def judged_truth(
     that holds no voxel of a lesion of the truth. Everything else of the truth stays as it is; it is
     returned itself where it leaves nothing unsaid.
     """
-    unsaid = truth == IGNORE
+    around = joint_box(labels > 0, labels > 0)
+    seen, known = labels[around], truth[around]
+    unsaid, true = known == IGNORE, (known == 1) | (known == 2)
     if not unsaid.any():
         return truth
-    judged = truth.copy()
+    beyond = np.zeros(seen.shape, dtype=bool)
     for value in (1, 2):
-        numbers, count = components(labels == value)
-        if not count:
-            continue
-
-        def held(by: np.ndarray, numbers: np.ndarray = numbers, count: int = count) -> np.ndarray:
-            return np.bincount(numbers[by], minlength=count + 1)
-
-        beyond = held(unsaid) >= SHARE * np.bincount(numbers.ravel(), minlength=count + 1)
-        beyond &= held((truth == 1) | (truth == 2)) == 0
-        beyond[0] = False
-        judged[beyond[numbers]] = IGNORE
+        numbers, count = components(seen == value)
+        sizes, apart, held = (
+            np.bincount(numbers[mask], minlength=count + 1) for mask in (numbers > 0, unsaid, true)
+        )
+        chosen = (apart >= SHARE * sizes) & (held == 0)
+        chosen[0] = False
+        beyond |= chosen[numbers]
+    judged = truth.copy()
+    judged[around][beyond] = IGNORE
     return judged

@@ -12,7 +12,7 @@ from hnuiseg.inference import PredictOptions
 from hnuiseg.study import Case
 from hnuiseg.volume import Grid
 
-_CACHE_FORMAT = 1  # another one where a prediction is made differently from the same case
+_CACHE_FORMAT = 2  # another one where a prediction is made differently from the same case
 
 
 def study_hash(case: Case) -> str:

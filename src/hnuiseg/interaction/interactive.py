@@ -172,8 +172,8 @@ class InteractiveSession:
         return lesion_summaries(self.case, self.state, self._session.layers, self._outline)
 
     def not_drawn(self) -> tuple[NotDrawn, ...]:
-        """What the model was too unsure of to draw, until an edit says what is there."""
-        return not_drawn(self.start, self.state)
+        """Too small or too doubtful for the model to draw, until an edit says what it is."""
+        return not_drawn(self.start, self.state, self._session.layers)
 
     @cached_property
     def _outline(self) -> Outline:

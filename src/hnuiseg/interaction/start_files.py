@@ -142,7 +142,9 @@ def _checked(
 def _not_drawn(described: Mapping[str, Any]) -> NotDrawn:
     x, y, z = (float(v) for v in described["inside_mm"])
     volume, peak = float(described["volume_ml"]), float(described["peak_probability"])
-    return NotDrawn(CLASSES[CLASSES.index(described["class_name"])], volume, peak, (x, y, z))
+    if described["class_name"] not in CLASSES[1:]:
+        raise ValueError(described["class_name"])
+    return NotDrawn(described["class_name"], volume, peak, (x, y, z))
 
 
 def _grid(described: Mapping[str, Any]) -> Grid:

@@ -37,7 +37,7 @@ _NEAR_MM = 4.0  # standard deviation of the neighbourhood
 _APART_MM = 12.0  # from one place to the next, and to what was clicked
 _COARSE_MM = 3.0  # voxels are joined up to this side before their neighbourhoods are looked at
 _SMALL_ML = 2.0  # added to what is drawn of a class: one that has nothing isn't worth everything
-_LEAST = 0.001  # share that is expected to be wrong
+_LEAST_ML = 0.01  # expected to be wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Suggestion:
     """A place worth a click, and why; sign and class are the user's to say."""
 
     position_mm: Triple
-    score: float  # what is expected to be wrong within 4 mm or so, as a share of its class
+    score: float  # ml expected to be wrong near it, per ml drawn of its class and 2
     volume_ml: float  # of the voxels in doubt, or of unlabelled uptake, near it
     doubt: float  # their mean entropy, in nats
     suv_max: float | None  # their greatest, g/ml on the CT's grid
@@ -74,10 +74,10 @@ def places_in_doubt(
     box = tight(free)
     if box is None:
         return ()
-    wrong = _expected_loss(state, box, free[box], hot[box])
+    wrong, lost = _expected_loss(state, box, free[box], hot[box])
     return tuple(
-        _suggestion(state, box, place, share, free[box], pet)
-        for place, share in _peaks(wrong, state.grid.spacing, count)
+        _suggestion(state, box, place, score, free[box], pet)
+        for place, score in _peaks(wrong, lost, state.grid.spacing, count)
     )
 
 
@@ -97,62 +97,75 @@ def _unlabelled_uptake(state: State, pet: Float[np.ndarray, "z y x"]) -> Bool[np
 
 def _expected_loss(
     state: State, box: Box, free: Bool[np.ndarray, "z y x"], hot: Bool[np.ndarray, "z y x"]
-) -> Float[np.ndarray, "z y x"]:
+) -> tuple[Float[np.ndarray, "z y x"], Float[np.ndarray, "z y x"]]:
     """How often the label of each free voxel is wrong, if the probabilities are true; else 0.
 
-    Of each ml of its class: that of its label, or the likelier one where it has none.
+    And what that costs its class, or where nothing is labelled both, for each ml drawn of it.
     """
-    wrong = np.zeros(free.shape, dtype=np.float32)
-    for value, probability in enumerate(state.probabilities):
-        own = free & (state.labels[box] == value)
-        wrong[own] = 1.0 - probability[box][own]
-    seen = free & hot
-    wrong[seen] = np.maximum(wrong[seen], np.float32(_HOT))
-    return wrong / _ml_of_the_class(state, box)
-
-
-def _ml_of_the_class(state: State, box: Box) -> Float[np.ndarray, "z y x"]:
-    """What is drawn of the class that each voxel counts for, and 2 ml."""
-    labels, (_, gtvp, gtvn) = state.labels[box], state.probabilities[(slice(None), *box)]
+    labels, probabilities = state.labels[box], state.probabilities[(slice(None), *box)]
     drawn = [
         0 if state.occupied is None else np.count_nonzero(state.labels[state.occupied] == value)
         for value in (1, 2)
     ]
-    of_gtvp, of_gtvn = (np.float32(n * state.grid.voxel_ml + _SMALL_ML) for n in drawn)
-    return np.where(np.where(labels, labels == 1, gtvp >= gtvn), of_gtvp, of_gtvn)
+    per_ml = [1.0 / (voxels * state.grid.voxel_ml + _SMALL_ML) for voxels in drawn]
+    wrong, lost = (np.zeros(free.shape, dtype=np.float32) for _ in range(2))
+    for value, each in enumerate(per_ml, start=1):
+        own = free & (labels == value)
+        wrong[own] = 1.0 - probabilities[value][own]
+        lost[own] = wrong[own] * np.float32(each)
+    none = free & (labels == 0)
+    wrong[none] = 1.0 - probabilities[0][none]
+    lost[none] = sum(
+        np.float32(each) * probabilities[value][none] for value, each in enumerate(per_ml, start=1)
+    )
+    seen = free & hot
+    wrong[seen] = np.maximum(wrong[seen], np.float32(_HOT))
+    lost[seen] = np.maximum(lost[seen], np.float32(_HOT * max(per_ml)))
+    return wrong, lost
 
 
 def _peaks(
-    wrong: Float[np.ndarray, "z y x"], spacing: Triple, count: int
+    wrong: Float[np.ndarray, "z y x"],
+    lost: Float[np.ndarray, "z y x"],
+    spacing: Triple,
+    count: int,
 ) -> Iterator[tuple[Index, float]]:
     """The voxels round which most is to be lost, apart from one another, and how much."""
     steps = [max(1, math.floor(_COARSE_MM / mm)) for mm in spacing]
     ends = [(0, -n % step) for n, step in zip(wrong.shape, steps, strict=True)]
-    padded = np.pad(wrong, ends)
-    a, b, c = (n // step for n, step in zip(padded.shape, steps, strict=True))
-    cells = padded.reshape(a, steps[0], b, steps[1], c, steps[2]).mean(axis=(1, 3, 5))
     sides = [mm * step for mm, step in zip(spacing, steps, strict=True)]
-    near = ndimage.gaussian_filter(cells, [_NEAR_MM / mm for mm in sides], mode="constant")
-    near *= (math.sqrt(2 * math.pi) * _NEAR_MM) ** 3 / 1000.0  # from a mean to a sum over ml
+    padded = np.pad(wrong, ends)
+    ml, near = (_near(p, steps, sides) for p in (padded, np.pad(lost, ends)))
+    near[ml < _LEAST_ML] = 0.0
     apart = [math.floor(_APART_MM / mm) for mm in sides]
     for _ in range(count):
         cell = [int(i) for i in np.unravel_index(int(near.argmax()), near.shape)]
-        share = float(near[tuple(cell)])
-        if share < _LEAST:
+        most = float(near[tuple(cell)])
+        if most <= 0.0:
             return
         low = [i * step for i, step in zip(cell, steps, strict=True)]
         own = padded[box_of(low, [i + step for i, step in zip(low, steps, strict=True)])]
         inner = np.unravel_index(int(own.argmax()), own.shape)
         z, y, x = (min(i + int(k), n - 1) for i, k, n in zip(low, inner, wrong.shape, strict=True))
-        yield (z, y, x), share
+        yield (z, y, x), most
         near[around(cell, apart, near.shape)] = 0.0
+
+
+def _near(
+    padded: Float[np.ndarray, "z y x"], steps: Sequence[int], sides_mm: Sequence[float]
+) -> Float[np.ndarray, "a b c"]:
+    """Summed up over ml round each cell of so many voxels, weighted by a Gaussian."""
+    a, b, c = (n // step for n, step in zip(padded.shape, steps, strict=True))
+    cells = padded.reshape(a, steps[0], b, steps[1], c, steps[2]).mean(axis=(1, 3, 5))
+    near = ndimage.gaussian_filter(cells, [_NEAR_MM / mm for mm in sides_mm], mode="constant")
+    return near * np.float32((math.sqrt(2 * math.pi) * _NEAR_MM) ** 3 / 1000.0)
 
 
 def _suggestion(
     state: State,
     box: Box,
     place: Index,
-    share: float,
+    score: float,
     free: Bool[np.ndarray, "z y x"],
     pet: Float[np.ndarray, "z y x"] | None,
 ) -> Suggestion:
@@ -164,7 +177,7 @@ def _suggestion(
     found = int(np.count_nonzero(mask))
     return Suggestion(
         position(index, state.grid),
-        share,
+        score,
         found * state.grid.voxel_ml,
         float(state.entropy[where][mask].mean(dtype=np.float64)) if found else 0.0,
         float(pet[where][mask].max()) if pet is not None and found else None,

@@ -267,7 +267,7 @@ class LesionBody(Wire):
 
 
 class NotDrawnBody(Wire):
-    """A component that the model was too unsure of to draw."""
+    """A component that is too small or too doubtful for the model to draw."""
 
     class_name: TumourName = Field(serialization_alias="class")
     volume_ml: float

@@ -108,7 +108,7 @@ def parts_of(folders: Sequence[Path], fold: int | str, *, to_train: bool = True)
                     "data sets whose splits agree about every patient",
                     f"copy one {SPLITS} over the other",
                 )
-            name = _own_name(f"{manifest.kind}-{entry.name}", entry.sha256, seen)
+            name = _own_name(manifest, entry, seen)
             sides[side].append(CaseRef(name, patient, entry, folder))
     training, validating, calibrating, testing_on = (tuple(sides[side]) for side in sides)
     if to_train and not training:
@@ -149,20 +149,24 @@ def _classes(manifests: Sequence[Manifest]) -> str:
     return "" if set(said) <= {tumours} else ", or ".join(dict.fromkeys(said))
 
 
-def _own_name(name: str, sha256: str, seen: dict[str, str]) -> str:
-    """The name, told apart where another data set gives it to another image or truth.
+def _own_name(manifest: Manifest, entry: CaseEntry, seen: dict[str, str]) -> str:
+    """The case's name over all data sets; `seen` has the contents of those before it.
 
-    So a patient's tumours may be planted anew with another seed, and both be learnt from.
+    Where disease was planted in the same patient once more, with another seed, both may be learnt
+    from, and the later one is told apart by its content. Anything else that stands there twice is
+    a mistake.
     """
-    if sha256 in seen.values():
+    name = f"{manifest.kind}-{entry.name}"
+    if seen.get(name, entry.sha256) != entry.sha256 and manifest.people:
+        name = f"{name}-{entry.sha256[:8]}"
+    if name in seen or entry.sha256 in seen.values():
         raise InputRefused(
             f"case {name} stands in two data sets",
             "each case once",
             "leave one of the two --data out",
         )
-    own = name if name not in seen else f"{name}-{sha256[:8]}"
-    seen[own] = sha256
-    return own
+    seen[name] = entry.sha256
+    return name
 
 
 def _hash(manifests: Sequence[Manifest], sides: dict[str, list[CaseRef]]) -> str:

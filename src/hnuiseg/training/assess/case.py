@@ -11,7 +11,6 @@ from jaxtyping import Float, UInt8
 
 from hnuiseg.cohorts import AnnotatedCase, read_cached
 from hnuiseg.errors import InputRefused
-from hnuiseg.evaluation import judged_truth
 from hnuiseg.inference import (
     BACKGROUND,
     CLASSES,
@@ -21,7 +20,7 @@ from hnuiseg.inference import (
     drawn,
     likeliest,
 )
-from hnuiseg.interaction import Click, Robot, Scene
+from hnuiseg.interaction import Robot, Scene
 from hnuiseg.models import ModelFile, ModelSettings
 from hnuiseg.preprocessing import suv_again
 from hnuiseg.training.assess.guided import Guided
@@ -36,6 +35,7 @@ from hnuiseg.training.assess.users import (
     Question,
     User,
     answers_to,
+    judging,
 )
 from hnuiseg.training.calibrate import SCANS
 from hnuiseg.training.data import CaseRef
@@ -105,18 +105,6 @@ def assess_case(
     return rows
 
 
-def _judging(robot: Robot) -> Robot:
-    """The robot as it sees what is measured: rims of lesions in 255 are no errors to click at."""
-
-    def clicks(
-        predicted: UInt8[np.ndarray, "z y x"], scene: Scene, generator: np.random.Generator
-    ) -> tuple[Click, ...]:
-        judged = replace(scene, truth=judged_truth(predicted, scene.truth))
-        return robot(predicted, judged, generator)
-
-    return clicks
-
-
 def rows_of(scan: str, options: AssessOptions) -> int:
     """How many rows `assess_case` makes of a case whose manifest says that kind of scan."""
     steps = sum(len(USERS[user].measured_after) for user in options.users)
@@ -172,7 +160,7 @@ class _Scan:
         network = self.networks.labelling
         if not options.within_region:
             assert user.robot is not None  # `AssessOptions` refuses others
-            return lambda question: self._answer(network, question, least), _judging(user.robot)
+            return lambda question: self._answer(network, question, least), judging(user.robot)
         with_pet = self.scan == SCANS[0]
         doubt = suv = None
         if user.robot is None and self.networks.members is not None:
@@ -183,7 +171,7 @@ class _Scan:
         session = WithinRegions(
             self.sample, network, automatic, doubt=doubt, suv=suv, with_pet=with_pet
         )
-        return session, _judging(user.robot or Guided(session))
+        return session, judging(user.robot or Guided(session))
 
     def _doubted(
         self,

@@ -34,7 +34,7 @@ def read_results(path: Path) -> dict[str, Any]:
     """A `results.json` of `hnuiseg assess`; InputRefused where it is none."""
     try:
         said: dict[str, Any] = json.loads(path.read_text())
-        if not {"model", "data", "summary", "cases"} <= said.keys():
+        if not {"format", "model", "data", "summary", "cases"} <= said.keys():
             raise ValueError("it says too little")
         return said
     except (OSError, ValueError, AttributeError) as error:
@@ -108,6 +108,12 @@ def _score(measured: dict[str, Any], measure: str, diagonal_mm: float) -> float:
 
 
 def _pairs(first: dict[str, Any], second: dict[str, Any]) -> Iterator[_Pair]:
+    if first["format"] != second["format"]:
+        raise InputRefused(
+            f"results of formats {first['format']} and {second['format']}, measured by other rules",
+            "two of the same format",
+            "assess the older one again",
+        )
     if first["data"]["sha256"] != second["data"]["sha256"] or _said(first) != _said(second):
         raise InputRefused(
             "assessments of other patients, users or kinds of scan",

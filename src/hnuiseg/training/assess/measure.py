@@ -1,8 +1,8 @@
 """The measures of one answer on the CT's grid, as JSON that adds up over patients.
 
-Voxels whose truth is 255 are in no measure, nor the rims of predicted lesions that lie in it
-(`judged_truth`); what was predicted there is reported apart, Dice once more with these rims as
-inventions, and the Hausdorff distance with 255 as background.
+Voxels whose truth is 255 are in no measure, nor in overlap, surfaces and lesions the rims of
+predicted lesions that lie in it (`judged_truth`). What was predicted there is reported apart, Dice
+once more with these rims as inventions, and the Hausdorff distance with 255 as background.
 """
 
 from typing import Any

@@ -21,7 +21,7 @@ from hnuiseg.training.assess.store import Store
 from hnuiseg.training.assess.summary import DEFINITIONS, summary
 from hnuiseg.training.data import CaseRef, parts_of
 
-FORMAT = 1
+FORMAT = 2  # from 2 on, rims of what lies in 255 are apart
 RESULTS = "results.json"
 PAGE = "results.md"
 _CPU_INFO = Path("/proc/cpuinfo")

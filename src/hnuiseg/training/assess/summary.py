@@ -27,8 +27,9 @@ LESIONS = ("lesions_by_overlap", "lesions_by_iou")
 KINDS = ("as they are", "calibrated")
 DEFINITIONS = {
     "where": "on each case's own CT grid against its stored truth; voxels of truth 255 are in no "
-    "measure, and what was predicted in them is counted apart; so is, as a whole, a predicted "
-    "lesion of which three quarters lie in 255 and that holds no voxel of a true one",
+    "measure, and what was predicted in them is counted apart; so is, but for calibration and "
+    "ranking, all of a predicted lesion of which three quarters lie in 255 and that holds no voxel "
+    "of a true one",
     "Dice": "2 |A ∩ B| / (|A| + |B|); mean over patients in whom it is defined (truth or "
     "prediction has the class); 0 where one of them is empty",
     "Dice with rims": "the same with what such lesions have outside 255 counted as invented",

@@ -1,12 +1,13 @@
 """Simulated users: whom a model is measured with, and after which of their steps."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from hnuiseg.evaluation import judged_truth
 from hnuiseg.inference import likeliest
 from hnuiseg.interaction import Click, Human, Robot, Scene, one_after_the_other, robot
 from hnuiseg.interaction.boxes import Box
@@ -129,6 +130,18 @@ class Answer:
 
 
 Ask = Callable[[Question], Answer]
+
+
+def judging(robot: Robot) -> Robot:
+    """The robot as it sees what is measured: rims of lesions in 255 are no errors to click at."""
+
+    def clicks(
+        predicted: UInt8[np.ndarray, "z y x"], scene: Scene, generator: np.random.Generator
+    ) -> tuple[Click, ...]:
+        judged = replace(scene, truth=judged_truth(predicted, scene.truth))
+        return robot(predicted, judged, generator)
+
+    return clicks
 
 
 def answers_to(
