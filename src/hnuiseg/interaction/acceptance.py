@@ -1,6 +1,5 @@
 """What of a network's answer is taken: the part of it that the click asked for, within region R.
 
-The answer counts as strong as the click needs it (`strengthen`).
 A positive click lets voxels become its class, a negative one lets them stop being it; of these
 changes the connected piece that holds the click is taken, and nothing else. A click on what already
 has the said class speaks for the piece that it lies in: changes that touch this piece are taken.
@@ -25,7 +24,6 @@ from hnuiseg.interaction.lesions import ball
 from hnuiseg.interaction.network import Answer
 from hnuiseg.interaction.region import Region
 from hnuiseg.interaction.state import NOT_SAMPLED, State, Values
-from hnuiseg.interaction.strengthen import strengthened
 from hnuiseg.volume import Triple
 
 _TOUCHING = np.ones((3, 3, 3), dtype=bool)
@@ -52,7 +50,7 @@ def accept(
 ) -> Accepted:
     """What an answer may change for clicks of one class and sign; `at` are their voxels."""
     before = state.labels[region.box]
-    seen = strengthened(state, answer.on(region.box), value, positive=positive, at=at)
+    seen = answer.on(region.box)
     said = seen.labels()
     clicked = _clicked(at, region.box, before.shape)
     may = region.mask
