@@ -93,6 +93,18 @@ def test_a_negative_click_that_the_network_contradicts_is_forced() -> None:
     assert report.forced
 
 
+@pytest.mark.parametrize(("voxels", "stays"), [(5, False), (13, True)])  # 0.04 and 0.104 ml
+def test_a_negative_click_leaves_no_new_speck_of_the_other_class(
+    voxels: int, *, stays: bool
+) -> None:
+    answer = "..." + "2" * voxels
+    line, report = after(".." + "1" * 15, answer, "GTVp", 9, positive=False)
+    assert line == (answer if stays else "")
+    assert not report.forced
+    beside, _ = after("..2" + "1" * 14, "..2222", "GTVp", 9, positive=False)
+    assert beside == "..2222", "it joins what is there"
+
+
 def test_a_click_on_what_is_so_already_speaks_for_its_lesion() -> None:
     line, report = after("..111", "..11111..11", "GTVp", 3)
     assert line == "..11111"

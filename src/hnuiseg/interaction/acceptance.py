@@ -5,6 +5,7 @@ changes the connected piece that holds the click is taken, and nothing else. A c
 has the said class speaks for the piece that it lies in: changes that touch this piece are taken.
 Where the network has nothing of the kind, the click's own ball is set and the edit is *forced*,
 unless the clicked voxel is already what the user says.
+Of what stops being the class, specks that would be new lesions of the other one become background.
 Voxels of the other class change only where the click lies on them: that piece goes over to the
 clicked class, within R. The clicked voxel always gets what the user said.
 
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
 from hnuiseg.interaction.boxes import Box, placed, shared, within
@@ -26,6 +27,7 @@ from hnuiseg.interaction.region import Region
 from hnuiseg.interaction.state import NOT_SAMPLED, State, Values
 from hnuiseg.volume import Triple
 
+_SPECK_ML = 0.1  # smaller lesions are flagged in reports: nobody asked for one here
 _TOUCHING = np.ones((3, 3, 3), dtype=bool)
 
 
@@ -84,6 +86,8 @@ def accept(
     agreed = (said == value) if positive else (said != value)
     firm = (own_ball | (clicked & ~agreed & ~(piece & (said != value))))[mask]
     values.put(Values.said(int(np.count_nonzero(firm)), label), firm)
+    if not positive:
+        values.labels[_specks(before, mask, values, 3 - value, state.grid.voxel_ml)] = 0
     return Accepted(mask, values, forced)
 
 
@@ -102,6 +106,25 @@ def swapped(values: Values, value: int) -> Values:
         values.mutual_information,
         values.votes,
     )
+
+
+def _specks(
+    before: UInt8[np.ndarray, "z y x"],
+    mask: Bool[np.ndarray, "z y x"],
+    values: Values,
+    value: int,
+    voxel_ml: float,
+) -> Bool[np.ndarray, " n"]:
+    """Of the mask's voxels, those of small components of a class in which nothing was so before."""
+    after = before.copy()
+    after[mask] = values.labels
+    numbers, count = ndimage.label(after == value, structure=_TOUCHING)
+    sizes, old = (
+        np.bincount(numbers[where], minlength=count + 1) for where in (numbers > 0, before == value)
+    )
+    small = (sizes * voxel_ml < _SPECK_ML) & (old == 0)
+    small[0] = False
+    return small[numbers][mask]
 
 
 def _clicked(at: Sequence[Index], box: Box, shape: tuple[int, ...]) -> Bool[np.ndarray, "z y x"]:
