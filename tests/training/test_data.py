@@ -37,3 +37,10 @@ def test_a_case_that_stands_in_two_data_sets_is_refused(tmp_path: Path) -> None:
     shutil.copytree(first, tmp_path / "second")
     with pytest.raises(InputRefused, match="stands in two data sets"):
         parts_of([first, tmp_path / "second"], EVERYONE)
+
+
+def test_the_same_image_under_another_name_is_refused(tmp_path: Path) -> None:
+    first = data_set(tmp_path / "first", 3)
+    second = data_set(tmp_path / "second", 3, kind="other")
+    with pytest.raises(InputRefused, match="stands in two data sets"):
+        parts_of([first, second], EVERYONE)

@@ -145,7 +145,7 @@ def test_law_4_calibrated_maps_have_names_of_their_own(run: Path, tmp_path: Path
 
 
 def test_the_strictest_licence_has_the_say(data: Path, tmp_path: Path) -> None:
-    strict = data_set(tmp_path / "strict", 2, kind="strict")
+    strict = data_set(tmp_path / "strict", 2, kind="strict", seed=22)
     manifest = json.loads((strict / "manifest.json").read_text())
     manifest |= {"commercial": False, "licence": "CC BY-NC 3.0"}
     (strict / "manifest.json").write_text(json.dumps(manifest))
