@@ -12,7 +12,7 @@ from hnuiseg.evaluation.masks import joint_box
 from hnuiseg.study import IGNORE
 from hnuiseg.volume import components
 
-SHARE = 0.75  # of a lesion's voxels; a rim one working voxel wide is about a quarter of a node
+SHARE = 0.75  # of a lesion's voxels; one that reaches farther out is judged, rim and all
 
 
 def judged_truth(

@@ -42,7 +42,7 @@ from hnuiseg.interaction.edits import (
 )
 from hnuiseg.interaction.layers import Layer, Report
 from hnuiseg.interaction.network import Network
-from hnuiseg.interaction.outcome import not_drawn, prediction_of
+from hnuiseg.interaction.outcome import prediction_of
 from hnuiseg.interaction.policy import DoubtPolicy, Flagged, doubtful
 from hnuiseg.interaction.region import Region, region_of
 from hnuiseg.interaction.session import Session
@@ -51,6 +51,7 @@ from hnuiseg.interaction.start import Start
 from hnuiseg.interaction.state import State, Values
 from hnuiseg.interaction.suggest import Suggestion, suggest
 from hnuiseg.interaction.summary import LesionSummary, lesion_summaries
+from hnuiseg.interaction.undrawn import not_drawn
 from hnuiseg.study import Case, Outline
 from hnuiseg.volume import Triple
 
