@@ -16,6 +16,7 @@ from hnuiseg.interaction import (
     Cvpr2025,
     EachLesion,
     Human,
+    InventionsFirst,
     LargestError,
     PredictedPlaces,
     Robot,
@@ -292,6 +293,34 @@ def test_a_hand_slips_in_millimetres_and_errs_as_often_as_said() -> None:
     np.testing.assert_allclose(slips_mm.std(axis=0), 4.0, rtol=0.05)  # rounding adds little
     np.testing.assert_allclose(slips_mm.mean(axis=0), 0.0, atol=0.3)
     assert np.mean([not click.positive for click in clicks]) == pytest.approx(0.2, abs=0.02)
+
+
+# inventions before errors
+
+
+@given(pair=maps(), seed=seeds)
+def test_what_is_wholly_invented_comes_first(pair: Pair, seed: int) -> None:
+    predicted, truth = pair
+    scene = Scene(truth, SPACING)
+    clicks = InventionsFirst()(predicted, scene, rng(seed))
+    largest = TenClicks(1)(predicted, scene, rng(seed))
+    assert [click.region for click in clicks] == sorted({c.region for c in largest}, reverse=True)
+    for click in clicks:
+        drawn = predicted == VALUES[click.region]
+        wholly = []
+        rest = drawn.copy()
+        while rest.any():
+            one = _component(drawn, tuple(np.argwhere(rest)[0]))
+            rest &= ~one
+            if set(truth[one]) <= {0, 255} and 0 in truth[one]:
+                wholly.append(one)
+        if wholly:
+            assert not click.positive
+            size = max(int(one.sum()) for one in wholly)
+            assert any(one.sum() == size and one[click.index] for one in wholly)
+            assert _deepest(_component(drawn, click.index), SPACING, click.index)
+        else:
+            assert _wrong(click, predicted, truth)[click.index]
 
 
 # places that the prediction names

@@ -160,6 +160,24 @@ def test_alone_is_each_lesion_without_what_was_not_clicked(data: Path) -> None:
                 assert one["dsc"] != other["dsc"], "the corner counts until it is deleted"
 
 
+def test_deleting_leaves_no_invention_whatever_the_network_says(data: Path) -> None:
+    own = replace(TINY.settings, working_spacing=None)
+    options = AssessOptions(
+        users=("automatic", "deleting"),
+        scans=("CT",),
+        uncertainty_members=0,
+        within_region=True,
+    )
+    for ref in _tested(data):
+        network = Truthful(invents=True)
+        before, *steps = assess_case(ref, Networks(own, network, network, None), options)
+        assert [row["step"] for row in steps] == [1, 2, 3, 4, 5]
+        assert before["classes"]["GTVn"]["lesions_by_overlap"]["invented"] == 1
+        for name, lesions in zip(NAMES, ref.entry.lesions, strict=True):
+            assert steps[-1]["classes"][name]["lesions_by_overlap"]["invented"] == 0
+            assert steps[-1]["classes"][name]["dsc"] == (1 if lesions else None)
+
+
 class Random:
     """Says anything, and something else each time."""
 
@@ -468,6 +486,7 @@ def test_a_user_sees_the_last_answer_and_stops_when_content() -> None:
     [
         {"users": ("nobody",)},
         {"users": ("suggested",)},
+        {"users": ("deleting",)},
         {"users": ("suggested",), "within_region": True, "uncertainty_members": 0},
         {"users": ()},
         {"scans": ("CT", "CT")},

@@ -9,7 +9,10 @@ from hnuiseg.cli.prepared import ANY, data_option
 from hnuiseg.cli.progress import progress
 
 _USUAL = ("automatic", "each-lesion", "ten-clicks", "corrective")
-_USERS = (*_USUAL, "unsteady", "suggested", "predicted-places", "each-lesion-alone")
+_USERS = (
+    *_USUAL,
+    *("unsteady", "suggested", "predicted-places", "each-lesion-alone", "deleting"),
+)
 _SCANS = {"both": ("PET/CT", "CT"), "pet-ct": ("PET/CT",), "ct": ("CT",)}
 
 

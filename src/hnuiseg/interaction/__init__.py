@@ -36,6 +36,7 @@ from hnuiseg.interaction.robots.autopet_iv import AutopetIV
 from hnuiseg.interaction.robots.cvpr_2025 import Cvpr2025
 from hnuiseg.interaction.robots.each_lesion import EachLesion
 from hnuiseg.interaction.robots.human import Human
+from hnuiseg.interaction.robots.inventions_first import InventionsFirst, invented
 from hnuiseg.interaction.robots.largest_error import LargestError
 from hnuiseg.interaction.robots.pointed import said_of
 from hnuiseg.interaction.robots.predicted_places import PredictedPlaces
@@ -79,6 +80,7 @@ __all__ = [
     "Flagged",
     "Human",
     "InteractiveSession",
+    "InventionsFirst",
     "LargestError",
     "Layer",
     "LesionSummary",
@@ -115,6 +117,7 @@ __all__ = [
     "edit_to_json",
     "edits_schema",
     "error_findings",
+    "invented",
     "lesion_findings",
     "lesion_summaries",
     "one_after_the_other",

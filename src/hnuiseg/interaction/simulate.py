@@ -8,6 +8,7 @@ from hnuiseg.interaction.robots.autopet_iv import AutopetIV
 from hnuiseg.interaction.robots.cvpr_2025 import Cvpr2025
 from hnuiseg.interaction.robots.each_lesion import EachLesion
 from hnuiseg.interaction.robots.human import Human
+from hnuiseg.interaction.robots.inventions_first import InventionsFirst
 from hnuiseg.interaction.robots.largest_error import LargestError
 from hnuiseg.interaction.robots.predicted_places import PredictedPlaces
 from hnuiseg.interaction.robots.ten_clicks import TenClicks
@@ -21,6 +22,7 @@ ROBOTS: Mapping[str, Callable[..., Robot]] = {
     "autopet-iv": AutopetIV,
     "human": Human,
     "predicted-places": PredictedPlaces,
+    "inventions-first": InventionsFirst,
 }
 
 

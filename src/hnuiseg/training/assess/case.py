@@ -169,7 +169,13 @@ class _Scan:
                 scaled = self.sample.images(self.sample.whole)[1]
                 suv = suv_again(scaled, self.networks.settings.pet_scheme)
         session = WithinRegions(
-            self.sample, network, automatic, doubt=doubt, suv=suv, with_pet=with_pet
+            self.sample,
+            network,
+            automatic,
+            doubt=doubt,
+            suv=suv,
+            with_pet=with_pet,
+            deletes_by=self.sample.marks(self.sample.whole)[0] if user.deletes else None,
         )
         return session, judging(user.robot or Guided(session))
 

@@ -46,6 +46,13 @@ class AssessOptions:
                 "suggestions, which a session makes from its doubt",
                 "add --within-region, and leave --uncertainty-members above 1",
             )
+        deleting = [name for name in self.users if USERS[name].deletes]
+        if deleting and not self.within_region:
+            raise WrongCall(
+                f"user {deleting[0]} without regions",
+                "a session, in which what was deleted stays so",
+                "add --within-region",
+            )
         if self.uncertainty_members == 1:
             raise WrongCall(
                 "1 member for uncertainty", "0, or 2 and more", "ask for 5, or 0 to leave it out"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 from hnuiseg.errors import WrongCall
 from hnuiseg.inference import entropy
@@ -10,15 +10,18 @@ from hnuiseg.interaction import Answer as Answered
 from hnuiseg.interaction import (
     Canvas,
     ClickEdit,
+    DeleteEdit,
     Layer,
     Start,
     change_of,
+    invented,
     places_in_doubt,
 )
 from hnuiseg.interaction import Question as Asked
 from hnuiseg.interaction.asking import BALL_VOXELS
 from hnuiseg.interaction.boxes import Box, shape_of
-from hnuiseg.interaction.clicks import Index
+from hnuiseg.interaction.clicks import TUMOURS, Click, Index
+from hnuiseg.interaction.component import component_at
 from hnuiseg.interaction.edits import position, voxel
 from hnuiseg.training.assess.users import Answer, Network, Question
 from hnuiseg.training.sample_store import StoredSample
@@ -43,12 +46,18 @@ class WithinRegions:
         doubt: Float[np.ndarray, "z y x"] | None = None,
         suv: Float[np.ndarray, "z y x"] | None = None,
         with_pet: bool = True,
+        deletes_by: UInt8[np.ndarray, "z y x"] | None = None,
     ) -> None:
-        """`doubt`: predictive entropy (nats) of the automatic answer, by default its own pass'."""
+        """`doubt`: predictive entropy (nats) of the automatic answer, by default its own pass'.
+
+        `deletes_by`: the truth of a user who deletes; a negative click in a lesion that is wholly
+        invented by it is the lesion's deletion.
+        """
         self._sample = sample
         self._network = network
         self._with_pet = with_pet
         self._suv = suv
+        self._deletes_by = deletes_by
         self._grid = Grid.axial(sample.shape, sample.spacing)
         entropy = entropy_of(automatic.probabilities) if doubt is None else doubt
         labels, probabilities = automatic.labels, automatic.probabilities
@@ -60,7 +69,7 @@ class WithinRegions:
     def __call__(self, question: Question) -> Answer:
         """The state after all clicks of the question; those of earlier calls stand."""
         for click in question.clicks[self._seen :]:
-            edit = ClickEdit(click.region, position(click.index, self._grid), click.positive)
+            edit = self._edit(click)
             try:
                 change = change_of(edit, self._canvas.state, self._layers, self)
             except WrongCall:
@@ -71,6 +80,15 @@ class WithinRegions:
         self._seen = len(question.clicks)
         state = self._canvas.state
         return Answer(question, state.probabilities.copy(), state.labels.copy())
+
+    def _edit(self, click: Click) -> ClickEdit | DeleteEdit:
+        """What the user does where this click was meant."""
+        at, truth = position(click.index, self._grid), self._deletes_by
+        if truth is not None and not click.positive:
+            drawn = self._canvas.state.labels == TUMOURS[click.region]
+            if drawn[click.index] and invented(component_at(drawn, click.index), truth):
+                return DeleteEdit(click.region, at)
+        return ClickEdit(click.region, at, click.positive)
 
     def in_doubt(self, count: int) -> tuple[Index, ...]:
         """The voxels that a session would suggest now, the most promising first."""

@@ -43,6 +43,7 @@ class User:
     measured_after: tuple[int, ...]  # steps, rising; the last one ends it
     said: str
     only_confirmed: bool = False  # at the end, every component without a positive click is deleted
+    deletes: bool = False  # a wholly invented lesion instead of saying no in it
 
 
 def _nobody(
@@ -100,6 +101,14 @@ USERS: Mapping[str, User] = {
             (1,),
             "the same one click a lesion, then all that has no click is deleted in one edit",
             only_confirmed=True,
+        ),
+        User(
+            "deleting",
+            robot("inventions-first"),
+            (1, 2, 3, 4, 5),
+            "in each step one act a class: what is wholly invented is deleted, the largest first; "
+            "where nothing is, a click at the largest error",
+            deletes=True,
         ),
     )
 }
