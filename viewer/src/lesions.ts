@@ -5,6 +5,7 @@ import { CLASS_COLOURS, type Tumour } from "./colours.js";
 import { button, filledWith, h } from "./dom.js";
 import { placeOf, type Triple } from "./geometry.js";
 import type { Scene } from "./scene.js";
+import type { Tools } from "./tools.js";
 import type { Lesion, Lesions, NotDrawn, Suggestion, Xyz } from "./wire.js";
 import type { Work } from "./work.js";
 
@@ -33,6 +34,7 @@ export class LesionList {
     private readonly api: Api,
     private readonly work: Work,
     private readonly scene: Scene,
+    private readonly tools: Tools,
   ) {
     const next = button("Next uncertain place", () => void this.nextPlace(), { class: "wide", "aria-keyshortcuts": "n" });
     this.root.append(h("h2", {}, "Lesions"), next, this.place, this.count, this.several, this.others, this.list, this.listedOnly);
@@ -158,10 +160,11 @@ export class LesionList {
     );
   }
 
-  /** As if the person had clicked there. */
+  /** As if the person had clicked there, with the reach that is set. */
   private draw(place: NotDrawn): void {
     this.goTo(place.inside_mm);
-    void this.work.edit({ edit: "click", class: place.class, position_mm: place.inside_mm, positive: true });
+    const where = { class: place.class, position_mm: place.inside_mm };
+    void this.work.edit({ edit: "click", ...where, positive: true, ...this.tools.reached });
   }
 
   private line(lesion: Lesion): HTMLElement {

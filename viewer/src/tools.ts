@@ -235,7 +235,8 @@ export class Tools {
     return { edit: "click", class: this.tumour, position_mm: this.world(place), positive, ...this.reached };
   }
 
-  private get reached(): { radius_mm?: number } {
+  /** How far a click may reach, where that was set. */
+  get reached(): { radius_mm?: number } {
     return this.reachMm === undefined ? {} : { radius_mm: this.reachMm };
   }
 

@@ -10,8 +10,8 @@ import type { Connection } from "./connection.js";
 import { Lease } from "./lease.js";
 import { Pictures } from "./pictures.js";
 import { Signal } from "./signal.js";
+import { summary } from "./summary.js";
 import type { Change, Edit, Held, Lesions, SessionFacts } from "./wire.js";
-import { latency } from "./words.js";
 
 const ALREADY = "The server had already made this edit before it was gone; it is shown.";
 /** What a server says, or doesn't, that is ending or being started. */
@@ -321,7 +321,8 @@ export class Work {
     if (change.edit_id !== null) this.seconds.set(change.edit_id, seconds);
     await this.refresh();
     void this.refreshLesions();
-    return summary(change, seconds);
+    const made = this.facts.edits.find((line) => line.id === change.edit_id);
+    return summary(change, made?.edit, seconds);
   }
 
   private async refresh(): Promise<void> {
@@ -335,14 +336,4 @@ export class Work {
     this.changed.tell();
     this.notices.tell({ text: told(error), kind: "wrong" });
   }
-}
-
-function summary(change: Change, seconds: number): string {
-  const report = change.report;
-  const what = report && report.changed_ml > 0
-    ? `${report.changed_ml.toFixed(2)} ml changed${report.forced ? " (set by your word: the network didn't agree)" : ""}`
-    : report && !change.changed
-      ? "Nothing had to be changed; done"
-      : "Done";
-  return `${what} in ${latency(seconds)}.`;
 }

@@ -43,7 +43,7 @@ export class Workplace {
     this.scene = new Scene(work.pictures, display);
     const tools = new Tools(api, work, this.scene);
     const panes = new Panes(this.scene, tools);
-    const lesions = new LesionList(api, work, this.scene);
+    const lesions = new LesionList(api, work, this.scene, tools);
     const threshold = new Threshold(api, work, this.scene);
     const edits = new EditList(work, this.scene);
     const readout = new Readout(api, work, this.scene);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { nameOf } from "../src/keys.js";
+import { summary } from "../src/summary.js";
 import { duration, latency, said } from "../src/words.js";
 
 const key = (key: string, more: object = {}) =>
@@ -33,4 +34,15 @@ test("times are short", () => {
   assert.equal(duration(100), "2 min");
   assert.equal(latency(0.234), "0.23 s");
   assert.equal(latency(3.21), "3.2 s");
+});
+
+test("a no that the network doesn't follow names what takes the whole lesion away", () => {
+  const report = { changed_ml: 2, moved_ml: 0, forced: true, outside_ml: 0, radius_mm: 15, zoomed_out: 0, members: 1 };
+  const change = { revision: "1", edit_id: 1, report, changed: null, latency_s: 0.1, can_undo: true, can_redo: false };
+  const of = (positive: boolean, forced = true) =>
+    summary({ ...change, report: { ...report, forced } }, { edit: "click", positive }, 0.1);
+  assert(/^2\.00 ml changed \(set by your word: .*Delete in the list/.test(of(false)));
+  assert(/set by your word/.test(of(true)));
+  for (const text of [of(true), of(false, false)]) assert(!text.includes("Delete"));
+  assert(!of(false, false).includes("your word"));
 });
