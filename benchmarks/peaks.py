@@ -1,4 +1,4 @@
-"""Which peak a component should reach to be drawn: what each choice finds, invents and empties.
+"""Which peak and volume a component should reach to be drawn: what each choice finds and invents.
 
     .venv/bin/python benchmarks/peaks.py MODEL DATA [DATA …]
 
@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +30,25 @@ from hnuiseg.volume import Grid
 
 RESULT = Path(__file__).parent / "results" / "peaks.json"
 PEAKS = (0.0, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+ML = (0.0, 0.5, 1.0)
 WAYS = {"one pass": PredictOptions(uncertainty=False), "ten members": PredictOptions(members=10)}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A class of a scan, drawn with one least peak."""
+    """A class of a scan, drawn with one least peak and volume."""
 
     scan: str
     way: str
     region: str
     peak: float
+    ml: float
     dice: float  # nan: rightly empty
     lesions: LesionDetection
 
 
 def rows_of(ref: CaseRef, ways: dict[str, WholeAnswers]) -> Iterator[Row]:
-    """Every way and peak for one case, with its PET and without."""
+    """Every way, peak and volume for one case, with its PET and without."""
     (first, *_) = ways.values()
     sample = ref.sample(first.model.settings)
     truth, coverage = sample.marks(sample.whole)[:2]
@@ -54,20 +57,23 @@ def rows_of(ref: CaseRef, ways: dict[str, WholeAnswers]) -> Iterator[Row]:
         for way, answers in ways.items():
             sure = answers.probabilities(sample, with_pet=scan == "PET/CT")
             labels = likeliest(sure)
-            for peak in PEAKS:
-                kept = drawn(labels, sure, grid, Least(peak=(peak, peak))).labels
+            for peak, ml in product(PEAKS, ML):
+                kept = drawn(labels, sure, grid, Least((ml, ml), (peak, peak))).labels
                 known = judged_truth(kept, truth) != IGNORE
                 for region, value in TUMOURS.items():
                     both = (kept == value) & known, truth == value
-                    yield Row(scan, way, region, peak, dice(*both), detect(*both, "any overlap"))
+                    lesions = detect(*both, "any overlap")
+                    yield Row(scan, way, region, peak, ml, dice(*both), lesions)
 
 
 def table(rows: list[Row]) -> list[dict[str, Any]]:
-    """Means and sums over scans for each way, class and peak."""
-    keys = sorted({(row.scan, row.way, row.region, row.peak) for row in rows})
+    """Means and sums over scans for each way, class, peak and volume."""
+    by_choice: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        key = (row.scan, row.way, row.region, row.peak, row.ml)
+        by_choice.setdefault(key, []).append(row)
     said = []
-    for scan, way, region, peak in keys:
-        own = [r for r in rows if (r.scan, r.way, r.region, r.peak) == (scan, way, region, peak)]
+    for (scan, way, region, peak, ml), own in sorted(by_choice.items()):
         defined = [row.dice for row in own if not np.isnan(row.dice)]
         every = pooled((row.lesions for row in own), "any overlap")
         said.append(
@@ -76,6 +82,7 @@ def table(rows: list[Row]) -> list[dict[str, Any]]:
                 "labels by": way,
                 "class": region,
                 "least peak": peak,
+                "least ml": ml,
                 "mean Dice": round(float(np.mean(defined)), 4),
                 "lesions": every.found + every.missed,
                 "found": every.found,
