@@ -44,7 +44,6 @@ VARIANTS: Mapping[str, Recipe] = {
     "clicks at centres, steady": replace(
         PLUS, placement=Placement(centre=1.0, anywhere=0.0, jittered=0.0, wrong=0.0)
     ),
-    "no lesion is denied": replace(PLUS, denied=0.0),
     "the finest scale alone": replace(PLUS, every_scale=False),
     "PET never hidden": replace(PLUS, pet_hidden=0.0),
     "PET never moved": replace(PLUS, pet_shift_mm=0.0),

@@ -28,12 +28,7 @@ from hnuiseg.interaction.edits import (
 from hnuiseg.interaction.findings import Finding, error_findings, lesion_findings, random_error
 from hnuiseg.interaction.interactive import InteractiveSession
 from hnuiseg.interaction.layers import Layer, Report
-from hnuiseg.interaction.mixed_clicks import (
-    Placement,
-    one_denied,
-    one_of_each_class,
-    one_of_each_lesion,
-)
+from hnuiseg.interaction.mixed_clicks import Placement, one_of_each_class, one_of_each_lesion
 from hnuiseg.interaction.network import Answer, Network, Question
 from hnuiseg.interaction.policy import DoubtPolicy, Flagged, doubtful
 from hnuiseg.interaction.region import Region, region_of
@@ -126,7 +121,6 @@ __all__ = [
     "lesion_findings",
     "lesion_summaries",
     "one_after_the_other",
-    "one_denied",
     "one_of_each_class",
     "one_of_each_lesion",
     "places_in_doubt",

@@ -7,11 +7,10 @@ it should correct (robot users overstate what clicks gain: Marinov et al., arXiv
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 from scipy import ndimage
 
 from hnuiseg.interaction.clicks import TUMOURS, Click, Index
-from hnuiseg.interaction.component import components_of
 from hnuiseg.interaction.findings import Finding, lesion_findings, random_error
 from hnuiseg.volume import Triple
 
@@ -59,40 +58,6 @@ def one_of_each_lesion(
         _click(lesion, truth.shape, spacing, placement, generator)
         for lesion in lesion_findings(truth)
     )
-
-
-def one_denied(
-    predicted: UInt8[np.ndarray, "z y x"],
-    truth: UInt8[np.ndarray, "z y x"],
-    spacing: Triple,
-    generator: np.random.Generator,
-) -> tuple[Click, UInt8[np.ndarray, "z y x"]] | None:
-    """A no in a lesion that was rightly found, and the truth by which it is none; None: none was.
-
-    So a network learns to take a person's word against what it sees. Its own inventions, which that
-    word is for, are rare in patients that it learns from. The click lies well inside: a no at the
-    border is for what was drawn too large.
-    """
-    found = [
-        (lesion, hit)
-        for lesion in lesion_findings(truth)
-        if (hit := lesion.component.mask & _drawn(predicted, lesion)).any()
-    ]
-    if not found:
-        return None
-    lesion, hit = found[int(generator.integers(len(found)))]
-    within = max(components_of(hit), key=lambda part: part.size)
-    z, y, x = (a + b for a, b in zip(lesion.component.start, within.start, strict=True))
-    none = Finding(lesion.region, False, replace(within, start=(z, y, x)))
-    inside = Placement(centre=0.5, anywhere=0.5, jittered=0.0, wrong=0.0)
-    click = _click(none, truth.shape, spacing, inside, generator)
-    denied = truth.copy()
-    denied[lesion.component.box][lesion.component.mask] = 0
-    return click, denied
-
-
-def _drawn(predicted: UInt8[np.ndarray, "z y x"], lesion: Finding) -> Bool[np.ndarray, "z y x"]:
-    return predicted[lesion.component.box] == TUMOURS[lesion.region]
 
 
 def _click(

@@ -1,7 +1,7 @@
 """Rounds of corrections in training: the network answers, is clicked at, and answers again.
 
 Only the last answer is learnt from. A share of the patches has no click at all, so that the
-automatic answer stays good. In some a lesion that was found is denied, and then isn't one.
+automatic answer stays good.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
-from hnuiseg.interaction import Click, one_denied, one_of_each_class, one_of_each_lesion, prompts
+from hnuiseg.interaction import Click, one_of_each_class, one_of_each_lesion, prompts
 from hnuiseg.models import ModelSettings
 from hnuiseg.networks import as_in_use, masks_of
 from hnuiseg.training.channels import with_answer
-from hnuiseg.training.loop import Batch
 from hnuiseg.training.recipe import Recipe
 from hnuiseg.volume import Triple
 
@@ -33,11 +32,10 @@ class Corrections:
     seed: int
     numbers: Sequence[int]  # of this process' patches in each step
 
-    def __call__(self, network: nn.Module, step: int, images: Tensor, labels: Tensor) -> Batch:
-        """Inputs (patch, c, z, y, x) with the clicks of up to `rounds` rounds and the last answer.
+    def __call__(self, network: nn.Module, step: int, images: Tensor, labels: Tensor) -> Tensor:
+        """Inputs (patch, c, z, y, x) with the clicks of up to `rounds` rounds, and the last answer.
 
-        And the labels (patch, z, y, x) that are to be learnt then. By the network as it is in use,
-        without dropout of its own: masks that are held stay.
+        By the network as it is in use, without dropout of its own: masks that are held stay.
         """
         generators = [self._generator(step, number) for number in self.numbers]
         rounds = [self._rounds(generator) for generator in generators]
@@ -51,16 +49,14 @@ class Corrections:
             with as_in_use(network), masks_of(network, going_on), torch.no_grad():
                 answers = network(asked).argmax(1).to(torch.uint8)
             for k, answer in zip(going_on, answers, strict=True):
-                new, truth[k] = self._clicks(
+                clicks[k] += self._clicks(
                     round_, answer.cpu().numpy(), truth[k], spacing, generators[k]
                 )
-                clicks[k] += new
                 shape = (truth.shape[1], truth.shape[2], truth.shape[3])
                 drawn = torch.from_numpy(prompts(shape, clicks[k], self.settings.click_encoding))
                 inputs[k] = with_answer(self.settings, inputs[k], drawn.to(images.device), answer)
             images = torch.stack(inputs)
-        learnt = torch.from_numpy(truth).to(labels)
-        return images.contiguous(memory_format=torch.channels_last_3d), learnt
+        return images.contiguous(memory_format=torch.channels_last_3d)
 
     def _clicks(
         self,
@@ -69,18 +65,11 @@ class Corrections:
         truth: UInt8[np.ndarray, "z y x"],
         spacing: Triple,
         generator: np.random.Generator,
-    ) -> tuple[tuple[Click, ...], UInt8[np.ndarray, "z y x"]]:
-        """The clicks of a round, and what is true from then on."""
-        recipe = self.recipe
-        if recipe.denied and round_ == 0 and generator.random() < recipe.denied:
-            found = one_denied(answer, truth, spacing, generator)
-            if found is not None:
-                no, truth = found
-                others = one_of_each_class(answer, truth, spacing, recipe.placement, generator)
-                return (no, *(click for click in others if click.region != no.region)), truth
-        if recipe.each_lesion and round_ == 0 and generator.random() < recipe.each_lesion:
-            return one_of_each_lesion(truth, spacing, recipe.placement, generator), truth
-        return one_of_each_class(answer, truth, spacing, recipe.placement, generator), truth
+    ) -> tuple[Click, ...]:
+        share = self.recipe.each_lesion
+        if share and round_ == 0 and generator.random() < share:
+            return one_of_each_lesion(truth, spacing, self.recipe.placement, generator)
+        return one_of_each_class(answer, truth, spacing, self.recipe.placement, generator)
 
     def _rounds(self, generator: np.random.Generator) -> int:
         if generator.random() >= self.recipe.prompted[self.stage - 1]:

@@ -50,7 +50,7 @@ Batch = tuple[Tensor, Tensor]  # images (batch, inputs, z, y, x), labels (batch,
 Told = Callable[[int, int, float], None]  # steps done and to do in this call, loss
 Loss = Callable[[Sequence[Tensor], Tensor], Tensor]  # logits at every scale, labels
 Masks = Callable[[int], AbstractContextManager[None]]  # within: a step's dropout masks
-Corrected = Callable[[nn.Module, int, Tensor, Tensor], Batch]  # network, step, images, labels
+Corrected = Callable[[nn.Module, int, Tensor, Tensor], Tensor]  # network, step, images, labels
 Watched = Callable[[int], None]  # the number of steps done
 
 
@@ -60,7 +60,7 @@ class Method:
 
     loss_of: Loss = loss_at_every_scale
     masks: Masks | None = None  # None: dropout draws from PyTorch's own generator
-    corrected: Corrected | None = None  # a batch changed by the network's answers to it
+    corrected: Corrected | None = None  # images changed by the network's answers to them
     watched: Watched | None = None  # called by the first process; must leave the network as it is
 
 
@@ -109,7 +109,7 @@ def train(
             held = nullcontext() if method.masks is None else method.masks(step)
             with held, lower_precision(crew.device, schedule.precision):
                 if method.corrected is not None:
-                    seen, truth = method.corrected(network, step, seen, truth)
+                    seen = method.corrected(network, step, seen, truth)
                 found = model.every_scale(seen)
             loss = method.loss_of([logits.float() for logits in found], truth)
             mean = float(crew.mean(loss.detach()))

@@ -38,7 +38,6 @@ class Recipe:
     rounds: int = 0  # most rounds of corrections a patch; 0: clicks are drawn from labels, once
     placement: Placement = field(default_factory=Placement)  # of clicks in rounds
     each_lesion: float = 0.0  # share of first rounds with a click in every lesion, right or wrong
-    denied: float = 0.0  # share of clicked patches where a lesion that was found is said to be none
     pet_hidden: float = 0.0  # share of patches that lose their PET
     pet_shift_mm: float = 0.0  # standard deviation along each axis, CT against PET
     extra_channels: tuple[str, ...] = ()
@@ -77,7 +76,6 @@ PLUS = Recipe(
     lesions=0.5,
     rounds=3,
     each_lesion=0.3,
-    denied=0.2,
     pet_hidden=0.25,
     pet_shift_mm=2.0,  # rigid registration leaves about 5 mm, non-rigid 3 (Ireland 2007)
     extra_channels=(AVAILABILITY, *BEFORE),
