@@ -320,7 +320,10 @@ def test_what_is_wholly_invented_comes_first(pair: Pair, seed: int) -> None:
             assert any(one.sum() == size and one[click.index] for one in wholly)
             assert _deepest(_component(drawn, click.index), SPACING, click.index)
         else:
-            assert _wrong(click, predicted, truth)[click.index]
+            errors = [e for e in error_findings(predicted, truth) if e.region == click.region]
+            wrong = _component(_wrong(click, predicted, truth), click.index)
+            assert wrong.sum() == errors[0].component.size
+            assert _deepest(wrong, SPACING, click.index)
 
 
 # places that the prediction names

@@ -76,9 +76,9 @@ def _tested(data: Path) -> tuple[CaseRef, ...]:
 class Truthful:
     """Knows the truth, whatever it is asked; where nobody said it finds nothing."""
 
-    def __init__(self, *, invents: bool = False) -> None:
+    def __init__(self, *, invents: int = 0) -> None:
         self.asked: list[tuple[Click, ...]] = []
-        self.invents = invents  # a GTVn in a corner
+        self.invents = invents  # voxels of the side of a GTVn in a corner
 
     def probabilities(
         self,
@@ -93,7 +93,7 @@ class Truthful:
         truth = sample.marks(sample.whole)[0]
         if self.invents:
             truth = truth.copy()
-            truth[:2, :2, :2] = 2
+            truth[: self.invents, : self.invents, : self.invents] = 2
         truth = truth[box or sample.whole]
         return np.stack([~np.isin(truth, (1, 2)), truth == 1, truth == 2]).astype(np.float32)
 
@@ -150,7 +150,7 @@ def test_alone_is_each_lesion_without_what_was_not_clicked(data: Path) -> None:
         users=("each-lesion", "each-lesion-alone"), scans=("CT",), uncertainty_members=0
     )
     for ref in _tested(data):
-        network = Truthful(invents=True)
+        network = Truthful(invents=2)
         every, alone = assess_case(ref, Networks(own, network, network, None), options)
         assert every["clicks"] == alone["clicks"] == sum(ref.entry.lesions)
         for name, lesions in zip(NAMES, ref.entry.lesions, strict=True):
@@ -163,19 +163,21 @@ def test_alone_is_each_lesion_without_what_was_not_clicked(data: Path) -> None:
 def test_deleting_leaves_no_invention_whatever_the_network_says(data: Path) -> None:
     own = replace(TINY.settings, working_spacing=None)
     options = AssessOptions(
-        users=("automatic", "deleting"),
+        users=("automatic", "deleting", "corrective"),
         scans=("CT",),
         uncertainty_members=0,
         within_region=True,
     )
     for ref in _tested(data):
-        network = Truthful(invents=True)
+        network = Truthful(invents=10)  # more than five refused clicks take away
         before, *steps = assess_case(ref, Networks(own, network, network, None), options)
-        assert [row["step"] for row in steps] == [1, 2, 3, 4, 5]
+        assert [row["step"] for row in steps] == [1, 2, 3, 4, 5] * 2
         assert before["classes"]["GTVn"]["lesions_by_overlap"]["invented"] == 1
-        for name, lesions in zip(NAMES, ref.entry.lesions, strict=True):
-            assert steps[-1]["classes"][name]["lesions_by_overlap"]["invented"] == 0
-            assert steps[-1]["classes"][name]["dsc"] == (1 if lesions else None)
+        for row in steps[:5]:
+            for name, lesions in zip(NAMES, ref.entry.lesions, strict=True):
+                assert row["classes"][name]["lesions_by_overlap"]["invented"] == 0
+                assert row["classes"][name]["dsc"] == (1 if lesions else None)
+        assert steps[-1]["classes"]["GTVn"]["lesions_by_overlap"]["invented"] > 0
 
 
 class Random:

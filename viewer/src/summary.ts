@@ -15,6 +15,6 @@ export function summary(change: Change, edit: Edit | undefined, seconds: number)
 /** A click that says no and isn't followed takes a ball away and leaves the rest: here is what takes all. */
 function forced(edit: Edit | undefined): string {
   const denied = edit?.edit === "click" && edit.positive === false;
-  const all = denied ? "; Delete in the list of lesions takes the whole lesion away" : "";
+  const all = denied ? "; if it is no tumour at all, Delete in the list of lesions takes the whole lesion away" : "";
   return ` (set by your word: the network didn't agree${all})`;
 }
