@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 
 from hnuiseg.interaction.clicks import TUMOURS, Click
 from hnuiseg.interaction.component import Component, components_of
-from hnuiseg.interaction.findings import Finding, error_findings, require_one_grid
+from hnuiseg.interaction.findings import Finding, error_findings
 from hnuiseg.interaction.scene import Scene
 from hnuiseg.study import IGNORE
 
@@ -27,7 +27,6 @@ class InventionsFirst:
         generator: np.random.Generator,
     ) -> tuple[Click, ...]:
         """At most one click for each class; none for a class without errors."""
-        require_one_grid(predicted, scene.truth)
         errors = error_findings(predicted, scene.truth)
         clicks = []
         for region, value in TUMOURS.items():
