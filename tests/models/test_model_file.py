@@ -25,6 +25,7 @@ from hnuiseg.models import (
     shipped_models,
 )
 from hnuiseg.networks import NETWORKS, ResidualEncoderUNet
+from hnuiseg.training.phantom_figures import FRESH_SEED, phantom_figures
 from hnuiseg.volume import Volume
 from small_model import small_model
 
@@ -253,10 +254,26 @@ def test_the_first_model_reaches_what_was_asked_for_on_fresh_phantoms() -> None:
         assert 0.1 < figures[f"mean DSC {name}, CT only"] < figures[f"mean DSC {name}, PET/CT"]
 
 
-def test_the_shipped_model_finds_the_primary_of_a_phantom_it_has_never_seen() -> None:
+def test_the_first_model_finds_the_primary_of_a_phantom_it_has_never_seen() -> None:
     """The card's figures could be typed; this one is measured here."""
     made = phantom(770_077, variant=Variant(primary=True, nodes=True, pet=True))
-    found = predict(phantom_case(made), load_model(), PredictOptions(uncertainty=False))
+    model = load_model("phantom-compact")
+    found = predict(phantom_case(made), model, PredictOptions(uncertainty=False))
     measured = evaluate(Volume(found.labels, made.ct.grid, "label"), made.truth)
     assert measured.classes[0].name == "GTVp"
     assert measured.classes[0].dsc > 0.6
+
+
+def test_the_default_model_reaches_on_phantoms_what_was_asked_of_the_first() -> None:
+    """Over the card's ten; the committed figures are those of the file, as one patient shows."""
+    path = Path(__file__).parents[2] / "benchmarks/results/phantoms.json"
+    result = json.loads(path.read_text())
+    model = load_model()
+    assert result["sha256"] == model.sha256
+    assert result["fresh seed"] == FRESH_SEED
+    assert result["mean Dice of the first ten"]["mean DSC GTVp, PET/CT"] >= 0.80
+    assert result["mean Dice of the first ten"]["mean DSC GTVn, PET/CT"] >= 0.75
+    anew = phantom_figures(model, 1).with_pet.evaluations[0]
+    committed = result["figures"]["with PET"]["patients"][0]["classes"]
+    for one in anew.classes:
+        assert one.dsc == pytest.approx(committed[one.name]["dsc"], abs=0.01)

@@ -61,7 +61,9 @@ def _went_on(tab: Viewed) -> None:
 
 
 def _added(tab: Viewed) -> None:
+    """At the edge of a node, beyond what is drawn: inside, the network agrees already."""
     tab.page.locator(".lesion .go", has_text="GTVn 1").click()
+    _step(tab, "ArrowUp")
     with tab.page.expect_response(lambda r: r.url.endswith("/region"), timeout=60_000):
         tab.page.mouse.move(*tab.point(0.5, 0.5))
     before = tab.pixels()
@@ -73,11 +75,16 @@ def _added(tab: Viewed) -> None:
 
 def _painted(tab: Viewed) -> None:
     """So that something is drawn that the network didn't say."""
-    tab.page.locator('[data-view="Axial"] canvas.image').focus()
-    for _ in range(8):
-        tab.page.keyboard.press("ArrowLeft")
+    _step(tab, "ArrowLeft")
     _use_at_cross(tab)
     assert len(tab.edits) == 2, tab.message
+
+
+def _step(tab: Viewed, key: str) -> None:
+    """Eight voxels with the cross."""
+    tab.page.locator('[data-view="Axial"] canvas.image').focus()
+    for _ in range(8):
+        tab.page.keyboard.press(key)
 
 
 def _use_at_cross(tab: Viewed) -> None:

@@ -7,7 +7,7 @@ from hnuiseg.errors import ModelMismatch
 from hnuiseg.models.file import ModelFile, read_model
 
 DEFAULT = "default"
-_DEFAULT_NAME = "phantom-compact"
+_DEFAULT_NAME = "semi-synthetic-plus"
 
 
 def shipped_models() -> dict[str, Path]:
