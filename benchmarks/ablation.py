@@ -5,7 +5,8 @@
 Each variant is stage 1 alone, of the same seed, steps and patients, at most a quarter of an hour on
 two cores, and `plus` once more with another seed, for scale; measured on the validation patients of
 fold 0, and compared with `plus` patient by patient. Variants that are finished in OUT are kept, so
-it can be stopped and called again. Writes `results/ablation.json` when all are there.
+it can be stopped and called again. When all are there, writes `results/ablation.json` and prints
+the table of docs/benchmarks.md and what leaving each ingredient out does.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from hnuiseg.training import (
     Stage,
     assess_model,
     compare,
+    comparison_text,
     parts_of,
     read_results,
     run_stage,
@@ -57,6 +59,11 @@ OPTIONS = AssessOptions(
     uncertainty_members=0,
 )
 MINI = SCALES["mini"]
+SHOWN = tuple(
+    (scan, *asked)
+    for scan in ("PET/CT", "CT")
+    for asked in (("automatic", 0), ("each-lesion", 1), ("corrective", 5))
+)
 
 
 def measured(name: str, data: list[Path], out: Path, steps: int) -> dict[str, Any]:
@@ -88,13 +95,25 @@ def measured(name: str, data: list[Path], out: Path, steps: int) -> dict[str, An
     return read_results(run / "assessed" / "results.json")
 
 
+def line(name: str, summary: list[dict[str, Any]]) -> str:
+    """Mean Dice of GTVp and GTVn by scan, user and step."""
+    found = {
+        (entry["scan"], entry["user"], entry["step"]): [
+            f"{entry['classes'][region]['means']['dsc']['value']:.2f}"
+            for region in ("GTVp", "GTVn")
+        ]
+        for entry in summary
+    }
+    return f"| {name} | {' | '.join(', '.join(found[one]) for one in SHOWN)} |"
+
+
 def main() -> None:
     """Every variant, then what leaving each ingredient out does."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("out", type=Path)
     asked.add_argument("data", type=Path, nargs="+")
     asked.add_argument("--steps", type=int, default=800)
-    asked.add_argument("--only", choices=list(VARIANTS), help="train it, and write nothing")
+    asked.add_argument("--only", choices=list(VARIANTS), help="this one; no result is written")
     given = asked.parse_args()
     names = [given.only] if given.only else list(VARIANTS)
     found = {name: measured(name, given.data, given.out, given.steps) for name in names}
@@ -115,9 +134,10 @@ def main() -> None:
         "less plus": rows,
     }
     RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+    for name, one in found.items():
+        print(line(name, one["summary"]))
     for name, compared in rows.items():
-        for row in compared:
-            print(name, row["scan"], row["user"], row["step"], row["class"], row["difference"])
+        print(f"\n{name}, less plus:\n{comparison_text(compared)}")
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hnuiseg.evaluation import CohortTable, bootstrap_difference, defined
+from hnuiseg.evaluation import CohortTable, Evaluation, bootstrap_difference, defined
 from hnuiseg.models import load_model
 from hnuiseg.training.phantom_figures import FRESH_SEED, NAMES, PhantomFigures, phantom_figures
+from hnuiseg.training.phantom_run import NAME as FIRST
 
 RESULTS = Path(__file__).parent / "results" / "phantoms.json"
 PATIENTS, OF_THE_CARD = 40, 10
-FIRST = "phantom-compact"
 
 
 def among_the_card(found: PhantomFigures) -> PhantomFigures:
@@ -31,22 +31,23 @@ def among_the_card(found: PhantomFigures) -> PhantomFigures:
     )
 
 
-def dice(table: CohortTable, name: str) -> list[float]:
-    """Dice of every patient, 1 where a class is rightly left empty."""
-    found = [one for each in table.evaluations for one in each.classes if one.name == name]
-    return [1.0 if one.state == "correctly empty" else one.dsc for one in found]
+def dice(patient: Evaluation, name: str) -> float | None:
+    """Dice of a class; None where it is rightly left empty."""
+    found = next(one for one in patient.classes if one.name == name)
+    return None if found.state == "correctly empty" else found.dsc
 
 
 def less(model: PhantomFigures, first: PhantomFigures) -> dict[str, Any]:
-    """Paired differences of mean Dice, over patients in whom one of both draws or has the class."""
+    """Paired differences of mean Dice, without patients whose class both rightly leave empty."""
     found = {}
     for kind, ours, theirs in (
         ("PET/CT", model.with_pet, first.with_pet),
         ("CT only", model.ct_only, first.ct_only),
     ):
+        patients = list(zip(ours.evaluations, theirs.evaluations, strict=True))
         for name in NAMES:
-            pairs = list(zip(dice(ours, name), dice(theirs, name), strict=True))
-            told = [pair for pair in pairs if pair != (1.0, 1.0)]
+            both = [[dice(one, name) for one in pair] for pair in patients]
+            told = [[1.0 if d is None else d for d in pair] for pair in both if pair != [None] * 2]
             rows = [defined(side) for side in zip(*told, strict=True)]
             found[f"{name}, {kind}"] = asdict(bootstrap_difference(*rows)) | {"patients": len(told)}
     return found
