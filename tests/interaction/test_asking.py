@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hnuiseg.inference import PredictOptions, predict
 from hnuiseg.interaction import CaseNetwork, Click, Question
-from hnuiseg.interaction.boxes import Box, around, box_of, shape_of
+from hnuiseg.interaction.boxes import Box, around, box_of, placed, shape_of, whole
 from hnuiseg.models import AVAILABILITY, BEFORE, ModelFile
 from hnuiseg.networks import NETWORKS
 from hnuiseg.study import Case
@@ -25,25 +25,36 @@ MIDDLE = (15, 36, 40)
 
 
 class Echo(nn.Module):
-    """Tumour where a prompt is drawn, as the sign says, or where an extra channel says so."""
+    """Tumour where a prompt is drawn, as the sign says, or where an extra channel says so.
 
-    def __init__(self, inputs: int = 4, spread: int = 0) -> None:
+    `spread` further in voxels, and with `hazy` doubtful one more, background by a little.
+    """
+
+    def __init__(self, inputs: int = 4, spread: int = 0, hazy: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
         self.spread = spread
+        self.hazy = hazy
 
     def forward(self, images: Tensor) -> Tensor:
         tumour = images[:, 2:4].clone()
         if images.shape[1] > 4:
             before = images[:, -2:]
             tumour = torch.where(tumour == 0, before, tumour)
-        if self.spread:
-            for axis in range(3):
-                size, edge = [1, 1, 1], [0, 0, 0]
-                size[axis], edge[axis] = 2 * self.spread + 1, self.spread
-                tumour = nn.functional.max_pool3d(tumour, tuple(size), 1, tuple(edge))
-        one = torch.ones_like(images[:, :1])
-        return torch.cat([5 * one, 10 * tumour], dim=1) + 0 * self.weight
+        tumour = self._wider(tumour, self.spread)
+        background = 5 * torch.ones_like(images[:, :1])
+        if self.hazy:
+            near = self._wider(tumour, 1).amax(dim=1, keepdim=True) > 0
+            background[near & (tumour.amax(dim=1, keepdim=True) <= 0)] = 0.8
+        return torch.cat([background, 10 * tumour], dim=1) + 0 * self.weight
+
+    @staticmethod
+    def _wider(tumour: Tensor, voxels: int) -> Tensor:
+        for axis in range(3):
+            size, edge = [1, 1, 1], [0, 0, 0]
+            size[axis], edge[axis] = 2 * voxels + 1, voxels
+            tumour = nn.functional.max_pool3d(tumour, tuple(size), 1, tuple(edge))
+        return tumour
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +63,11 @@ def _registered() -> Iterator[None]:
         yield
 
 
-def echo_model(extra: tuple[str, ...] = (), spread: int = 0, **settings: Any) -> ModelFile:
+def echo_model(
+    extra: tuple[str, ...] = (), spread: int = 0, hazy: bool = False, **settings: Any
+) -> ModelFile:
     plain = small_model()
-    given = {"inputs": 4 + len(extra), "spread": spread}
+    given = {"inputs": 4 + len(extra), "spread": spread, "hazy": hazy}
     chosen = replace(
         plain.settings,
         network="echo",
@@ -193,6 +206,34 @@ def test_within_its_window_the_answer_is_that_of_the_whole_image() -> None:
         whole.probabilities[(slice(None), *box)],
         atol=1e-5,
     )
+
+
+@pytest.mark.parametrize("spacing", [None, (4.0, 4.0, 4.0), (1.5, 5.0, 3.0)])
+@pytest.mark.parametrize(("spread", "hazy"), [(0, False), (3, False), (0, True), (3, True)])
+def test_what_is_left_out_of_an_answer_is_background_before_and_after(
+    spread: int, hazy: bool, spacing: tuple[float, float, float] | None
+) -> None:
+    case, model = made_case(GRID), echo_model((), spread, hazy, working_spacing=spacing)
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
+    labels[14:17, 20:23, 44:47] = 2  # the network drops it
+    clicks = (Click("GTVn", True, (16, 34, 30)), Click("GTVp", True, MIDDLE))
+    question = Question(clicks, (MIDDLE,), around(MIDDLE, (2, 3, 3), GRID.shape), labels)
+
+    def all_that_is_seen(network: CaseNetwork, working: Grid, *_: Any) -> Box:
+        return network._box_on_the_ct(working)
+
+    network = CaseNetwork(case, model, PredictOptions(threads=1))
+    answer = network.answer(question)
+    with mock.patch.object(CaseNetwork, "_where_it_matters", all_that_is_seen):
+        full = network.answer(question)
+    assert np.prod(shape_of(answer.box)) < np.prod(shape_of(full.box))
+    seen = placed(answer.labels(), answer.box, whole(GRID.shape))
+    np.testing.assert_array_equal(seen, placed(full.labels(), full.box, whole(GRID.shape)))
+    beside = placed(np.ones(shape_of(answer.box), dtype=bool), answer.box, full.box)
+    assert not labels[full.box][~beside].any()
+    both = full.on(answer.box)
+    np.testing.assert_allclose(answer.probabilities, both.probabilities, atol=1e-6)
+    np.testing.assert_allclose(answer.entropy, both.entropy, atol=1e-6)
 
 
 def test_members_measure_doubt_in_the_same_window() -> None:

@@ -64,8 +64,12 @@ class Field:
 def likeliest(probabilities: Float[np.ndarray, "3 z y x"]) -> UInt8[np.ndarray, "z y x"]:
     """The likeliest class; the first of equals."""
     labels = np.empty(probabilities.shape[1:], dtype=np.uint8)
-    for z in range(len(labels)):  # argmax answers in 64 bits: a slice at a time
-        labels[z] = probabilities[:, z].argmax(axis=0)
+    for z in range(
+        len(labels)
+    ):  # compared: several times faster than argmax, which answers in 64 bits
+        background, primary, node = probabilities[:, z]
+        labels[z] = primary > background
+        labels[z][node > np.maximum(background, primary)] = 2
     return labels
 
 

@@ -4,6 +4,7 @@ Where the window lies: `window`. Clicks in it are drawn as the model learnt to s
 answer before and where there is a PET, where the model asks for it.
 """
 
+import functools
 import math
 import threading
 from collections.abc import Sequence
@@ -11,15 +12,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Shaped, UInt8
+from jaxtyping import Bool, Float, Shaped, UInt8
 
-from hnuiseg.inference import Hardware, PredictOptions
+from hnuiseg.inference import Hardware, PredictOptions, likeliest
 from hnuiseg.interaction.boxes import (
     Box,
     box_of,
     is_empty,
+    joined,
+    moved,
     shape_of,
+    shared,
     start_of,
+    tight,
     whole,
 )
 from hnuiseg.interaction.clicks import Click, Index, prompts
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from hnuiseg.inference.inputs import NetworkInputs
     from hnuiseg.inference.uncertainty import Accumulator
 
+_SURELY_BACKGROUND = 0.501  # where all neighbours are as probably background, no other class wins
 BALL_VOXELS = 3  # of the working grid: the radius of a click's own ball
 
 
@@ -91,7 +97,7 @@ class CaseNetwork:
 
             def look(window: Box) -> "tuple[Accumulator, Bool[np.ndarray, 'z y x']]":
                 sums, before = self._looked(window, question)
-                return sums, sums.mean().cpu().numpy().argmax(axis=0) != before
+                return sums, likeliest(sums.mean().cpu().numpy()) != before
 
             asked = [self._working_index(index) for index in question.asked]
             window, sums, zoomed = ready.windows.looked(first, asked, look)
@@ -196,6 +202,24 @@ class CaseNetwork:
         high = np.clip(high, low + 1, self.case.ct.grid.shape)
         return box_of([int(v) for v in low], [int(v) for v in high])
 
+    def _where_it_matters(
+        self, working: Grid, background: Float[np.ndarray, "z y x"], question: Question
+    ) -> Box | None:
+        """The box of the CT within a window that holds the question's, and every label that the
+        answer says or changes. Elsewhere background stays background, and nobody asks how surely.
+        """
+        seen = self._box_on_the_ct(working)
+        boxes = [shared(question.box, seen)]
+        if (labelled := tight(question.labels[seen] != 0)) is not None:
+            boxes.append(moved(labelled, start_of(seen)))
+        if (said := tight(background <= _SURELY_BACKGROUND)) is not None:
+            # a voxel's say ends at its neighbours' centres
+            reached = box_of([s.start - 1 for s in said], [s.stop + 1 for s in said])
+            near = working.cropped(start_of(reached), shape_of(reached))
+            boxes.append(shared(self._box_on_the_ct(near), seen))
+        there = [box for box in boxes if box is not None]
+        return functools.reduce(joined, there) if there else None
+
     def _on_the_ct(
         self, window: Box, sums: "Accumulator", question: Question, zoomed: int
     ) -> Answer:
@@ -208,27 +232,27 @@ class CaseNetwork:
         from hnuiseg.inference.uncertainty import entropy, mutual_information
 
         working = self._prepared().inputs.working.cropped(start_of(window), shape_of(window))
-        box = self._box_on_the_ct(working)
+        mean = sums.mean()
+        box = self._where_it_matters(working, mean[0].cpu().numpy(), question)
+        if box is None:
+            return _background(question.box)
         stored = self.case.ct.grid.cropped(start_of(box), shape_of(box))
         standing = self._turn.grid(stored)
 
-        def there(values: torch.Tensor, order: int = 1) -> Shaped[np.ndarray, "z y x"]:
-            return on_standing(values.cpu().numpy(), working, standing, order)
+        def there(values: torch.Tensor, order: int = 1) -> Shaped[np.ndarray, "a b c"]:
+            found = on_standing(values.cpu().numpy(), working, standing, order)
+            return np.ascontiguousarray(self._turn.undo(found))
 
-        def back(values: Shaped[np.ndarray, "z y x"]) -> Shaped[np.ndarray, "a b c"]:
-            return np.ascontiguousarray(self._turn.undo(values))
-
-        mean = sums.mean()
-        standing_mean = np.stack([there(mean[k]) for k in range(3)])
-        predictive = entropy(torch.from_numpy(standing_mean))
-        shared = None
+        probabilities = np.empty((len(mean), *stored.shape), dtype=np.float32)
+        for k, one in enumerate(mean):
+            probabilities[k] = there(one)
+        predictive = entropy(torch.from_numpy(probabilities))
         votes = there(sums.votes, order=0)
+        disagreement = None
         if question.members:
-            own = torch.from_numpy(there(sums.mean_entropy()).copy())
-            counted = torch.from_numpy(votes.copy())
-            shared = back(mutual_information(predictive, own, counted).numpy())
-        probabilities = np.stack([back(standing_mean[k]) for k in range(3)])
-        return Answer(box, probabilities, back(predictive.numpy()), shared, back(votes), zoomed)
+            own, counted = (torch.from_numpy(v) for v in (there(sums.mean_entropy()), votes))
+            disagreement = mutual_information(predictive, own, counted).numpy()
+        return Answer(box, probabilities, predictive.numpy(), disagreement, votes, zoomed)
 
 
 def _background(box: Box) -> Answer:

@@ -145,11 +145,10 @@ def touched_radius(state: State, region: Tumour, index: Index) -> float:
     steps = (places + start_of(near) - np.asarray(index)) * np.asarray(grid.spacing)
     distance = np.sqrt((steps**2).sum(axis=1))
     whose = numbers[tuple(places.T)]
-    for k in np.argsort(distance, kind="stable"):
-        reach = reach_mm(int(sizes[whose[k]]), grid.voxel_ml)
-        if distance[k] <= reach:
-            return reach
-    return LEAST_MM
+    reach = np.array([reach_mm(int(voxels), grid.voxel_ml) for voxels in sizes])[whose]
+    distance[distance > reach] = np.inf
+    nearest = int(distance.argmin())
+    return float(reach[nearest]) if math.isfinite(distance[nearest]) else LEAST_MM
 
 
 def reach_voxels(grid: Grid, radius_mm: float) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, Int16, UInt8
 
+from hnuiseg.inference import likeliest
 from hnuiseg.interaction.boxes import Box, placed, shape_of
 from hnuiseg.interaction.clicks import Click, Index
 from hnuiseg.interaction.state import NOT_SAMPLED
@@ -28,7 +29,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """Probabilities and doubt within a box of the CT as stored; beyond it is background."""
+    """Probabilities and doubt within a box of the CT as stored; beyond it no label would change."""
 
     box: Box
     probabilities: Float[np.ndarray, "3 z y x"]
@@ -39,7 +40,7 @@ class Answer:
 
     def labels(self) -> UInt8[np.ndarray, "z y x"]:
         """The likeliest class; the first of equals."""
-        return self.probabilities.argmax(axis=0).astype(np.uint8)
+        return likeliest(self.probabilities)
 
     def on(self, box: Box) -> "Answer":
         """The same on another box; where the network didn't look, background without votes."""
@@ -72,4 +73,6 @@ class Network(Protocol):
         """Radii of a click's own ball along the stored axes: three voxels of the working grid."""
 
     def answer(self, question: Question) -> Answer:
-        """What the clicks make of the labels before; at least where the network can see."""
+        """What the clicks make of the labels before, as far as the network sees: within the
+        question's box, and wherever a label would change.
+        """

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 
 from hnuiseg.errors import InputRefused
 from hnuiseg.evaluation import Voxels, error_band, fit_temperature, reliability, tempered
-from hnuiseg.inference import CLASSES, PredictOptions
+from hnuiseg.inference import CLASSES, PredictOptions, likeliest
 from hnuiseg.interaction import correction_clicks
 from hnuiseg.models import ModelFile
 from hnuiseg.training.sample_store import StoredSample
@@ -69,7 +69,7 @@ def calibrate(
             truth = sample.marks(sample.whole)[0]
             most = min(_MOST_OF_ONE, _MOST_VOXELS // len(shown))
             before.append(_near(p, truth, sample.spacing, generator, most))
-            labels = p.argmax(0).astype(np.uint8)
+            labels = likeliest(p)
             clicks = correction_clicks(labels, truth, generator)
             p = answers.probabilities(sample, clicks, labels, with_pet=with_pet)
             after.append(_near(p, truth, sample.spacing, generator, most))
@@ -120,7 +120,7 @@ def _near(
     generator: np.random.Generator,
     most: int,
 ) -> _Near:
-    labels = p.argmax(0).astype(np.uint8)
+    labels = likeliest(p)
 
     def some(value: int | None) -> Voxels:
         index = np.flatnonzero(error_band(labels, truth, spacing, value))

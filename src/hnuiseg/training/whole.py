@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from hnuiseg.inference import Hardware, PredictOptions
+from hnuiseg.inference import Hardware, PredictOptions, likeliest
 from hnuiseg.inference.engine import TorchEngine
 from hnuiseg.inference.passes import Passes
 from hnuiseg.interaction import Click, prompts
@@ -44,7 +44,7 @@ class WholeAnswers:
         before: UInt8[np.ndarray, "z y x"] | None = None,
     ) -> UInt8[np.ndarray, "z y x"]:
         """Labels on the working grid; with clicks, by the network's own answer to them."""
-        return self.probabilities(sample, clicks, before).argmax(0).astype(np.uint8)
+        return likeliest(self.probabilities(sample, clicks, before))
 
     def probabilities(
         self,

@@ -1,5 +1,7 @@
 """Values of one volume on the grid of another."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Bool, Shaped
 from scipy import ndimage
@@ -30,24 +32,34 @@ def resample(volume: Volume, grid: Grid, *, order: int = 1, outside: float = 0.0
         ndimage.affine_transform(
             source, matrix, offset, grid.shape, output, order=order, mode="nearest", prefilter=False
         )
-    output[~covered(volume.grid, grid)] = outside
+    if not all(line.all() for line in _within(volume.grid, grid)):
+        output[~covered(volume.grid, grid)] = outside
     return Volume(output, grid, volume.unit)
 
 
 def covered(source: Grid, target: Grid) -> Bool[np.ndarray, "z y x"]:
     """Which voxel centres of `target` lie within the outer voxel faces of `source`."""
-    matrix, offset = target.index_map(source)
     inside = np.ones(target.shape, dtype=bool)
+    for line in _within(source, target):
+        inside &= line
+    return inside
+
+
+def _within(source: Grid, target: Grid) -> Iterator[Bool[np.ndarray, "..."]]:
+    """For each axis of `source`, which centres lie between its faces: broadcast, a volume."""
+    matrix, offset = target.index_map(source)
     for axis in range(3):
         # only axes that matter: for parallel grids this is a line, not a volume
         position = offset[axis] + sum(
-            _along(np.arange(target.shape[k]) * matrix[axis, k], k)
-            for k in range(3)
-            if abs(matrix[axis, k]) * target.shape[k] > 1e-9
+            (
+                _along(np.arange(target.shape[k]) * matrix[axis, k], k)
+                for k in range(3)
+                if abs(matrix[axis, k]) * target.shape[k] > 1e-9
+            ),
+            start=np.zeros((1, 1, 1)),
         )
         # 1e-6: a centre exactly on the outer face must not depend on rounding
-        inside &= (position >= -0.5 - 1e-6) & (position <= source.shape[axis] - 0.5 + 1e-6)
-    return inside
+        yield (position >= -0.5 - 1e-6) & (position <= source.shape[axis] - 0.5 + 1e-6)
 
 
 def _along(values: Shaped[np.ndarray, " n"], axis: int) -> Shaped[np.ndarray, "z y x"]:

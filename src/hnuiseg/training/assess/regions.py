@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 
 from hnuiseg.errors import WrongCall
-from hnuiseg.inference import entropy
+from hnuiseg.inference import entropy, likeliest
 from hnuiseg.interaction import Answer as Answered
 from hnuiseg.interaction import (
     Canvas,
@@ -111,7 +111,7 @@ class WithinRegions:
             found = self._network.probabilities(
                 self._sample, question.clicks, question.labels, with_pet=self._with_pet, box=window
             )
-            return found, found.argmax(axis=0) != question.labels[window]
+            return found, likeliest(found) != question.labels[window]
 
         first = windows.first([s.start for s in question.box], [s.stop for s in question.box])
         window, probabilities, grew = windows.looked(first, question.asked, look)
