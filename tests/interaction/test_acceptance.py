@@ -9,6 +9,8 @@ from hnuiseg.interaction import (
     Answer,
     Canvas,
     ClickEdit,
+    EraserEdit,
+    Layer,
     LockEdit,
     MergeEdit,
     Question,
@@ -62,6 +64,24 @@ def after(
     change = change_of(click, canvas.state, [], Says(answer))
     canvas.put(change.layer(2, click))
     return shown(canvas.state.labels), change.report
+
+
+def in_turn(*edits: tuple[Edit, str]) -> str:
+    """Edits of an empty image, with what the network answers to each; the earlier ones stand."""
+    canvas, layers = Canvas(Start.from_array(labels_of(""), GRID, {})), list[Layer]()
+    for edit, answer in edits:
+        layer = change_of(edit, canvas.state, layers, Says(answer)).layer(len(layers) + 1, edit)
+        layers.append(layer)
+        canvas.put(layer)
+    return shown(canvas.state.labels)
+
+
+def place(at: int) -> tuple[float, float, float]:
+    return position((1, 1, at), GRID)
+
+
+def clicked(region: Tumour, at: int, positive: bool = True) -> ClickEdit:
+    return ClickEdit(region, place(at), positive)
 
 
 def shown(labels: np.ndarray) -> str:
@@ -131,6 +151,32 @@ def test_of_a_scribble_only_what_is_untrue_gets_its_ball() -> None:
     assert changed.tolist() == [1, 10, 11, 12, 13, 14]
 
 
+ALL = "1" * 10
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "answer", "expected"),
+    [
+        (clicked("GTVp", 2), clicked("GTVp", 8, positive=False), "", "11111"),
+        (clicked("GTVp", 2), clicked("GTVp", 8, positive=False), "111", "111"),  # 2 is left to it
+        (clicked("GTVp", 8, positive=False), clicked("GTVp", 2), ALL, "111111"),
+        (clicked("GTVp", 2), clicked("GTVn", 8), "2" * 10, "1111122222"),
+        (clicked("GTVn", 8, positive=False), clicked("GTVp", 2), ALL, ALL),  # both are true
+    ],
+)
+def test_where_clicks_disagree_the_nearer_one_decides(
+    first: ClickEdit, second: ClickEdit, answer: str, expected: str
+) -> None:
+    begun = ALL if first.positive else ""
+    assert in_turn((first, begun), (second, answer)) == expected
+
+
+def test_a_click_that_was_rubbed_out_decides_nothing_any_longer() -> None:
+    rubbed = EraserEdit("GTVp", (place(2),), 1.0)
+    away = clicked("GTVp", 8, positive=False)
+    assert in_turn((clicked("GTVp", 2), ALL), (rubbed, ""), (away, "")) == "11"
+
+
 def test_the_other_class_is_left_alone_beside_the_click() -> None:
     line, report = after("...222", "111111", "GTVp", 1)
     assert line == "111222"
@@ -189,10 +235,6 @@ def edited(before: str, *edits: Edit) -> str:
     for number, edit in enumerate(edits, start=1):
         canvas.put(change_of(edit, canvas.state, []).layer(number, edit))
     return shown(canvas.state.labels)
-
-
-def place(at: int) -> tuple[float, float, float]:
-    return position((1, 1, at), GRID)
 
 
 @pytest.mark.parametrize(

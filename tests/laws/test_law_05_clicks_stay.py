@@ -9,7 +9,8 @@ import os
 import numpy as np
 
 from hnuiseg.interaction import BoxEdit, Canvas, ClickEdit, Layer, ScribbleEdit, region_of
-from hnuiseg.interaction.clicks import TUMOURS
+from hnuiseg.interaction.change import standing_clicks
+from hnuiseg.interaction.clicks import TUMOURS, Click
 from hnuiseg.interaction.edits import clicks_of
 from random_network import RandomNetwork, copied, differs, made, random_start
 
@@ -71,6 +72,34 @@ def test_law_05_the_other_class_loses_nothing_but_what_was_clicked() -> None:
         if clicks[0].positive:
             assert abs(change.report.moved_ml - moved) < 1e-9
             assert (lost == gained).all()
+
+
+def test_law_05_no_click_overturns_an_earlier_one() -> None:
+    """What a click said stays true, whatever the network answers to later ones; strokes may say
+    otherwise.
+    """
+    tried = 0
+    for seed in range(max(20, EDITS // 10)):
+        generator = np.random.default_rng((555, seed))
+        canvas = Canvas(random_start(generator))
+        layers: list[Layer] = []
+        network = RandomNetwork(generator, smooth=bool(generator.random() < 0.7))
+        for _ in range(IN_A_ROW):
+            edit, change = made(canvas, layers, network, generator)
+            true = [
+                click for click in standing_clicks(layers, canvas.state) if holds(click, canvas)
+            ]
+            layer = change.layer(len(layers) + 1, edit)
+            layers.append(layer)
+            canvas.put(layer)
+            if isinstance(edit, ClickEdit | ScribbleEdit | BoxEdit):
+                tried += len(true)
+                assert all(holds(click, canvas) for click in true), edit
+    assert tried >= EDITS // 2, "hardly a click stood"
+
+
+def holds(click: Click, canvas: Canvas) -> bool:
+    return bool(canvas.state.labels[click.index] == TUMOURS[click.region]) == click.positive
 
 
 def test_law_05_the_region_is_known_before_the_network_answers() -> None:

@@ -8,6 +8,7 @@ unless the clicked voxel is already what the user says.
 Of what stops being the class, specks that would be new lesions of the other one become background.
 Voxels of the other class change only where the click lies on them: that piece goes over to the
 clicked class, within R. The clicked voxel always gets what the user said.
+Where all this would overturn an earlier click, what lies nearer to that one stays as it is.
 
 Everything here is about arrays of R's box.
 """
@@ -20,8 +21,9 @@ from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
 from hnuiseg.interaction.boxes import Box, placed, shared, within
-from hnuiseg.interaction.clicks import Index
+from hnuiseg.interaction.clicks import Click, Index
 from hnuiseg.interaction.lesions import ball
+from hnuiseg.interaction.nearer import nearer_part, overturned
 from hnuiseg.interaction.network import Answer
 from hnuiseg.interaction.region import Region
 from hnuiseg.interaction.state import NOT_SAMPLED, State, Values
@@ -49,8 +51,36 @@ def accept(
     positive: bool,
     at: Sequence[Index],
     ball_mm: Triple,
+    earlier: Sequence[Click] = (),
 ) -> Accepted:
-    """What an answer may change for clicks of one class and sign; `at` are their voxels."""
+    """What an answer may change for clicks of one class and sign.
+
+    `at` are their voxels; `earlier` are the clicks that stand already.
+    """
+    elsewhere = [click for click in earlier if click.index not in at]
+    kept: list[Index] = []
+    part = region
+    while True:
+        found = _accept(state, part, answer, value, positive=positive, at=at, ball_mm=ball_mm)
+        after = state.labels[region.box].copy()
+        after[found.mask] = found.values.labels
+        denied = overturned(elsewhere, state.labels, region.box, after)
+        if not denied:
+            return found
+        kept += [click.index for click in denied]
+        part = nearer_part(region, at, kept, state.grid.spacing)
+
+
+def _accept(
+    state: State,
+    region: Region,
+    answer: Answer,
+    value: int,
+    *,
+    positive: bool,
+    at: Sequence[Index],
+    ball_mm: Triple,
+) -> Accepted:
     before = state.labels[region.box]
     seen = answer.on(region.box)
     said = seen.labels()

@@ -124,7 +124,14 @@ def _asked(
     answer = network.answer(question)
     value, positive = TUMOURS[edit.region], clicks[0].positive
     accepted = accept(
-        state, region, answer, value, positive=positive, at=at, ball_mm=network.ball_mm
+        state,
+        region,
+        answer,
+        value,
+        positive=positive,
+        at=at,
+        ball_mm=network.ball_mm,
+        earlier=earlier,
     )
     report = Report(
         forced=accepted.forced,
