@@ -102,9 +102,17 @@ def test_without_agreement_the_ball_is_set_and_called_forced() -> None:
 
 
 def test_a_negative_click_takes_away_its_piece_and_nothing_else() -> None:
-    line, report = after("11111..111", "11.......", "GTVp", 3, positive=False)
-    assert line == "11.....111"
+    line, report = after("11111..111", "111......", "GTVp", 3, positive=False)
+    assert line == "111....111"
     assert not report.forced
+
+
+def test_of_a_lesion_that_mostly_goes_no_crumb_is_left() -> None:
+    line, report = after("11111..111", "11.......", "GTVp", 3, positive=False)
+    assert line == ".......111"
+    assert not report.forced
+    beside, _ = after("11111..111", "1........", "GTVp", 5, positive=False)
+    assert beside == "1......111", "nobody clicked at it"
 
 
 def test_a_negative_click_that_the_network_contradicts_is_forced() -> None:

@@ -3,6 +3,8 @@
 A positive click lets voxels become its class, a negative one lets them stop being it; of these
 changes the connected piece that holds the click is taken, and nothing else. A click on what already
 has the said class speaks for the piece that it lies in: changes that touch this piece are taken.
+Where a negative click in a lesion takes away half of its part in R, the rest goes too, unless an
+earlier click lies there: a crumb of an invention would cost one click more.
 Where the network has nothing of the kind, the click's own ball is set and the edit is *forced*,
 unless the clicked voxel is already what the user says.
 Of what stops being the class, specks that would be new lesions of the other one become background.
@@ -30,6 +32,7 @@ from hnuiseg.interaction.state import NOT_SAMPLED, State, Values
 from hnuiseg.volume import Triple
 
 _SPECK_ML = 0.1  # smaller lesions are flagged in reports: nobody asked for one here
+_MOST = 0.5  # of a lesion's part in R
 _TOUCHING = np.ones((3, 3, 3), dtype=bool)
 
 
@@ -59,16 +62,21 @@ def accept(
     """
     elsewhere = [click for click in earlier if click.index not in at]
     kept: list[Index] = []
-    part = region
+    part, crumbs = region, not positive
     while True:
-        found = _accept(state, part, answer, value, positive=positive, at=at, ball_mm=ball_mm)
+        found = _accept(
+            state, part, answer, value, positive=positive, at=at, ball_mm=ball_mm, crumbs=crumbs
+        )
         after = state.labels[region.box].copy()
         after[found.mask] = found.values.labels
         denied = overturned(elsewhere, state.labels, region.box, after)
         if not denied:
             return found
-        kept += [click.index for click in denied]
-        part = nearer_part(region, at, kept, state.grid.spacing)
+        if crumbs:
+            crumbs = False
+        else:
+            kept += [click.index for click in denied]
+            part = nearer_part(region, at, kept, state.grid.spacing)
 
 
 def _accept(
@@ -80,6 +88,7 @@ def _accept(
     positive: bool,
     at: Sequence[Index],
     ball_mm: Triple,
+    crumbs: bool,
 ) -> Accepted:
     before = state.labels[region.box]
     seen = answer.on(region.box)
@@ -97,6 +106,7 @@ def _accept(
         seeds = clicked
         clicked = clicked & own  # elsewhere the click is true already, and nothing is to be set
     taken = _holding(changes | seeds, seeds) & changes
+    left = _crumbs(_holding(may & own, clicked), taken) if crumbs else np.zeros_like(may)
     untrue = [index for index in at if (state.labels[index] == value) != positive]
     forced = bool(untrue) and not (taken.any() or piece.any())
     own_ball = np.zeros_like(may)
@@ -107,14 +117,14 @@ def _accept(
             if both is not None:
                 own_ball[within(both, region.box)] |= one.mask[within(both, one.box)]
         own_ball &= may & ((before == 0) if positive else own)
-    mask = (taken | piece | clicked | own_ball) & may
+    mask = (taken | left | piece | clicked | own_ball) & may
     values = _answered(seen, mask)
     handed = (piece & (said != value))[mask]
     own_values = state.values(region.box, mask)
     values.put(swapped(own_values.of(handed), value), handed)
     label = value if positive else 0
     agreed = (said == value) if positive else (said != value)
-    firm = (own_ball | (clicked & ~agreed & ~(piece & (said != value))))[mask]
+    firm = (own_ball | left | (clicked & ~agreed & ~(piece & (said != value))))[mask]
     values.put(Values.said(int(np.count_nonzero(firm)), label), firm)
     if not positive:
         values.labels[_specks(before, mask, values, 3 - value, state.grid.voxel_ml)] = 0
@@ -136,6 +146,15 @@ def swapped(values: Values, value: int) -> Values:
         values.mutual_information,
         values.votes,
     )
+
+
+def _crumbs(
+    clicked: Bool[np.ndarray, "z y x"], taken: Bool[np.ndarray, "z y x"]
+) -> Bool[np.ndarray, "z y x"]:
+    """What is left of the components that were clicked at, where most of one is taken."""
+    numbers, count = ndimage.label(clicked, structure=_TOUCHING)
+    sizes, gone = (np.bincount(numbers[of], minlength=count + 1) for of in (clicked, taken))
+    return clicked & ~taken & (gone >= _MOST * sizes)[numbers]
 
 
 def _specks(
