@@ -64,9 +64,8 @@ class Field:
 def likeliest(probabilities: Float[np.ndarray, "3 z y x"]) -> UInt8[np.ndarray, "z y x"]:
     """The likeliest class; the first of equals."""
     labels = np.empty(probabilities.shape[1:], dtype=np.uint8)
-    for z in range(
-        len(labels)
-    ):  # compared: several times faster than argmax, which answers in 64 bits
+    # compared: several times faster than argmax, which answers in 64 bits
+    for z in range(len(labels)):
         background, primary, node = probabilities[:, z]
         labels[z] = primary > background
         labels[z][node > np.maximum(background, primary)] = 2

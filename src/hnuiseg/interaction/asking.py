@@ -241,7 +241,7 @@ class CaseNetwork:
 
         def there(values: torch.Tensor, order: int = 1) -> Shaped[np.ndarray, "a b c"]:
             found = on_standing(values.cpu().numpy(), working, standing, order)
-            return np.ascontiguousarray(self._turn.undo(found))
+            return np.array(self._turn.undo(found), order="C")  # what came back may be read-only
 
         probabilities = np.empty((len(mean), *stored.shape), dtype=np.float32)
         for k, one in enumerate(mean):
