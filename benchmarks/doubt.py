@@ -155,10 +155,12 @@ def against(
             mm := [
                 row[DRAWN][region]["hd_mm"],
                 row[POLICY][region]["hd_mm"],
-                others[row["name"]],
+                others.get(row["name"]),
             ]
         )
     ]
+    if not pairs:
+        return {"cases": 0}
     whose = zip((DRAWN, POLICY, "paper"), zip(*pairs, strict=True), strict=True)
     each = {name: np.array(values) for name, values in whose}
     return {
@@ -192,7 +194,7 @@ def main() -> None:
     said: dict[str, Any] = {}
     for scan in SCANS:
         own = [row for row in found if row["scan"] == scan]
-        for region in TUMOURS:
+        for region in TUMOURS if own else ():
             where = said[f"{scan}, {region}"] = summary(own, region)
             if part == "testing":
                 where["HD where both have one"] = against(own, paper(scan, region), region)

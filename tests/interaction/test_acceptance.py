@@ -25,6 +25,7 @@ from hnuiseg.interaction import (
 from hnuiseg.interaction.acceptance import accept
 from hnuiseg.interaction.boxes import whole
 from hnuiseg.interaction.edits import Edit, position
+from hnuiseg.interaction.nearer import nearer_part
 from hnuiseg.volume import Grid
 
 LENGTH = 41
@@ -177,6 +178,32 @@ def test_where_clicks_disagree_the_nearer_one_decides(
 ) -> None:
     begun = ALL if first.positive else ""
     assert in_turn((first, begun), (second, answer)) == expected
+
+
+def test_where_both_classes_were_denied_nothing_is_left() -> None:
+    line = 24  # long enough that what becomes a node is no speck
+    canvas, layers = Canvas(Start.from_array(labels_of("1" * line), GRID, {})), list[Layer]()
+    denied: tuple[Tumour, ...] = ("GTVn", "GTVp")
+    for region in denied:
+        edit = ClickEdit(region, place(3), positive=False, radius_mm=40.0)
+        change = change_of(edit, canvas.state, layers, Says("2" * line))
+        layers.append(change.layer(len(layers) + 1, edit))
+        canvas.put(layers[-1])
+    assert shown(canvas.state.labels) == "...." + "2" * (line - 4)
+
+
+def test_nearer_is_meant_in_mm() -> None:
+    box = whole((9, 9, 9))
+    all_of_it = Region(box, np.ones((9, 9, 9), dtype=bool))
+    part = nearer_part(all_of_it, [(4, 4, 0)], [(0, 4, 4)], (1.0, 2.0, 3.0))
+    points = np.argwhere(all_of_it.mask)
+    new, old = (
+        np.linalg.norm((points - place) * (1.0, 2.0, 3.0), axis=-1).reshape(9, 9, 9)
+        for place in ((4, 4, 0), (0, 4, 4))
+    )
+    differs = np.abs(new - old) > 1e-9
+    np.testing.assert_array_equal(part.mask[differs], (new < old)[differs])
+    assert part.mask[~differs].all(), "the new click decides where both are as near"
 
 
 def test_a_click_that_was_rubbed_out_decides_nothing_any_longer() -> None:

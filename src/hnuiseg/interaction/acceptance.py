@@ -3,8 +3,8 @@
 A positive click lets voxels become its class, a negative one lets them stop being it; of these
 changes the connected piece that holds the click is taken, and nothing else. A click on what already
 has the said class speaks for the piece that it lies in: changes that touch this piece are taken.
-Where a negative click in a lesion takes away half of its part in R, the rest goes too, unless an
-earlier click lies there: a crumb of an invention would cost one click more.
+Where for a negative click in a lesion the network takes away half of its part in R or more, the
+rest goes too, unless that would overturn an earlier click: a crumb would cost one click more.
 Where the network has nothing of the kind, the click's own ball is set and the edit is *forced*,
 unless the clicked voxel is already what the user says.
 Of what stops being the class, specks that would be new lesions of the other one become background.
@@ -32,7 +32,7 @@ from hnuiseg.interaction.state import NOT_SAMPLED, State, Values
 from hnuiseg.volume import Triple
 
 _SPECK_ML = 0.1  # smaller lesions are flagged in reports: nobody asked for one here
-_MOST = 0.5  # of a lesion's part in R
+_HALF = 0.5  # of a lesion's part in R
 _TOUCHING = np.ones((3, 3, 3), dtype=bool)
 
 
@@ -60,12 +60,22 @@ def accept(
 
     `at` are their voxels; `earlier` are the clicks that stand already.
     """
-    elsewhere = [click for click in earlier if click.index not in at]
+    here = set(at)
+    elsewhere = [click for click in earlier if click.index not in here]
+    denied_here = [click.index for click in earlier if click.index in here and not click.positive]
     kept: list[Index] = []
     part, crumbs = region, not positive
     while True:
         found = _accept(
-            state, part, answer, value, positive=positive, at=at, ball_mm=ball_mm, crumbs=crumbs
+            state,
+            part,
+            answer,
+            value,
+            positive=positive,
+            at=at,
+            ball_mm=ball_mm,
+            neither=() if positive else denied_here,
+            crumbs=crumbs,
         )
         after = state.labels[region.box].copy()
         after[found.mask] = found.values.labels
@@ -88,6 +98,7 @@ def _accept(
     positive: bool,
     at: Sequence[Index],
     ball_mm: Triple,
+    neither: Sequence[Index],
     crumbs: bool,
 ) -> Accepted:
     before = state.labels[region.box]
@@ -124,7 +135,8 @@ def _accept(
     values.put(swapped(own_values.of(handed), value), handed)
     label = value if positive else 0
     agreed = (said == value) if positive else (said != value)
-    firm = (own_ball | left | (clicked & ~agreed & ~(piece & (said != value))))[mask]
+    nothing = _clicked(neither, region.box, before.shape)  # of either class: both were denied
+    firm = (own_ball | left | nothing | (clicked & ~agreed & ~(piece & (said != value))))[mask]
     values.put(Values.said(int(np.count_nonzero(firm)), label), firm)
     if not positive:
         values.labels[_specks(before, mask, values, 3 - value, state.grid.voxel_ml)] = 0
@@ -149,12 +161,12 @@ def swapped(values: Values, value: int) -> Values:
 
 
 def _crumbs(
-    clicked: Bool[np.ndarray, "z y x"], taken: Bool[np.ndarray, "z y x"]
+    lesions: Bool[np.ndarray, "z y x"], taken: Bool[np.ndarray, "z y x"]
 ) -> Bool[np.ndarray, "z y x"]:
-    """What is left of the components that were clicked at, where most of one is taken."""
-    numbers, count = ndimage.label(clicked, structure=_TOUCHING)
-    sizes, gone = (np.bincount(numbers[of], minlength=count + 1) for of in (clicked, taken))
-    return clicked & ~taken & (gone >= _MOST * sizes)[numbers]
+    """What is left of those components of which half is taken or more."""
+    numbers, count = ndimage.label(lesions, structure=_TOUCHING)
+    sizes, gone = (np.bincount(numbers[of], minlength=count + 1) for of in (lesions, taken))
+    return lesions & ~taken & (gone >= _HALF * sizes)[numbers]
 
 
 def _specks(

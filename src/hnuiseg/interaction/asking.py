@@ -235,7 +235,7 @@ class CaseNetwork:
         mean = sums.mean()
         box = self._where_it_matters(working, mean[0].cpu().numpy(), question)
         if box is None:
-            return _background(question.box)
+            return _background(question.box, zoomed)
         stored = self.case.ct.grid.cropped(start_of(box), shape_of(box))
         standing = self._turn.grid(stored)
 
@@ -255,9 +255,9 @@ class CaseNetwork:
         return Answer(box, probabilities, predictive.numpy(), disagreement, votes, zoomed)
 
 
-def _background(box: Box) -> Answer:
+def _background(box: Box, zoomed: int = 0) -> Answer:
     shape = shape_of(box)
     probabilities = np.zeros((3, *shape), dtype=np.float32)
     probabilities[0] = 1.0
     nothing = np.zeros(shape, dtype=np.float32)
-    return Answer(box, probabilities, nothing, None, np.zeros(shape, dtype=np.int16))
+    return Answer(box, probabilities, nothing, None, np.zeros(shape, dtype=np.int16), zoomed)

@@ -15,8 +15,8 @@ class DoubtPolicy:
     """Limits below or beyond which a component is doubtful; None: that isn't looked at.
 
     Limits that take hardly a true lesion: in HECKTOR 2022 (464 patients) the SUVmax of the hottest
-    node is below 2.5 g/ml in 3.7 of 100 and below 4 in 11; on semi-synthetic patients every higher
-    limit of uptake, peak or volume cost more than 2 of 100 lesions (benchmarks/doubt.py).
+    node is below 2.5 g/ml in 3.7 of 100 and below 4 in 11. On semi-synthetic patients kept for
+    calibration no limit that flags an invented node spares every true one (benchmarks/doubt.py).
     """
 
     least_probability: float | None = 0.5  # mean, of its class
