@@ -26,7 +26,7 @@ def test_member_0_never_moves_and_others_move_as_documented() -> None:
     flipped = [m.transform for m in members if isinstance(m.transform, Flip)]
     noisy = [m for m in members if isinstance(m.transform, Noise)]
     assert min(len(turned), len(flipped), len(noisy)) > 40  # of 200, about 67 each
-    assert {t.axis for t in turned} == {f.axis for f in flipped} == {0, 1, 2}
+    assert {t.axis for t in turned} == {0, 1, 2}
     assert max(abs(t.degrees) for t in turned) <= 5.0
     assert min(t.degrees for t in turned) < -3.0
     assert max(t.degrees for t in turned) > 3.0
@@ -42,13 +42,13 @@ def test_another_seed_draws_other_members() -> None:
     assert draw_members(10, 0)[1:] != draw_members(10, 1)[1:]
 
 
-@given(axis=st.integers(0, 2), shape=st.tuples(*[st.integers(1, 5)] * 3))
+@given(shape=st.tuples(*[st.integers(1, 5)] * 3))
 @settings(max_examples=30, deadline=None)
-def test_a_flip_is_undone_exactly(axis: int, shape: tuple[int, int, int]) -> None:
+def test_a_flip_is_from_left_to_right_and_undone_exactly(shape: tuple[int, int, int]) -> None:
     volume = _volume((3, *shape))
-    member = Member(1, Flip(axis))
+    member = Member(1, Flip())
     seen = member.apply(volume, SPACING, coverage=None, padding=AIR)
-    np.testing.assert_array_equal(seen.numpy(), np.flip(volume.numpy(), axis + 1))
+    np.testing.assert_array_equal(seen.numpy(), volume.numpy()[..., ::-1])
     back, voted = member.undo(seen, SPACING)
     assert voted is None
     assert torch.equal(back, volume)

@@ -1,9 +1,10 @@
 """Stochastic members: one look each at the whole volume, changed a little, mapped back.
 
 Beside its dropout masks (`hnuiseg.networks.dropout`) a member has exactly one random
-transform: noise on the images, a flip along one axis, or a rotation of up to 5° about one
-axis (paper, section 2.5; the strength of the noise is our choice). Member 0 always has noise
-and never a geometric transform, so that every voxel has a vote.
+transform: noise on the images, a flip from left to right, or a rotation of up to 5° about one
+axis (paper, section 2.5; the strength of the noise and the axis of the flip are our choice: no
+other mirror gives a patient). Member 0 always has noise and never a geometric transform, so that
+every voxel has a vote.
 """
 
 import math
@@ -62,13 +63,11 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A mirrored volume; exact both ways."""
-
-    axis: int  # 0 z, 1 y, 2 x
+    """The patient mirrored from left to right, along x; exact both ways."""
 
     def apply(self, images: Float[Tensor, "c z y x"]) -> Float[Tensor, "c z y x"]:
         """The images mirrored; undone by doing it again."""
-        return images.flip(self.axis + 1)
+        return images.flip(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ class Member:
 def draw_members(n: int, seed: int) -> tuple[Member, ...]:
     """The first `n` members of a seed; more members never change the earlier ones.
 
-    Kinds, axes and angles are uniform; `seed` is a non-negative integer.
+    Kinds, axes of rotations and angles are uniform; `seed` is a non-negative integer.
     """
     return tuple(Member(index, _draw(seed, index)) for index in range(n))
 
@@ -197,7 +196,7 @@ def _draw(seed: int, index: int) -> Transform:
     if kind == 0:
         return Noise(seed, index)
     if kind == 1:
-        return Flip(axis)
+        return Flip()
     return Rotation(axis, float(stream.uniform(-LARGEST_ANGLE, LARGEST_ANGLE)))
 
 
