@@ -76,7 +76,7 @@ def test_what_is_not_drawn_can_be_gone_to_and_drawn(tmp_path: Path, browser: Bro
         edit = sent(served, tab)
         assert (edit["edit"], edit["class"]) == ("click", "GTVn")
         assert np.allclose(edit["position_mm"], one.inside_mm)
-        assert not unsure.is_visible()
+        tab.until(lambda: not unsure.is_visible())  # the list of lesions comes after the answer
 
 
 def test_a_box_by_keys_has_the_corners_that_the_cross_had(
